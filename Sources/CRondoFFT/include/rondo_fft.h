@@ -1,0 +1,3 @@
+#ifndef RONDO_FFT_H
+#define RONDO_FFT_H
+#endif

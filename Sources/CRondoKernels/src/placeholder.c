@@ -1,0 +1,2 @@
+// Placeholder until the kernels land.
+#include "rondo_kernels.h"

@@ -1,0 +1,3 @@
+import RondoCLI
+
+print("rondo")
