@@ -1,0 +1,11 @@
+// AVX-512 (F, VL, DQ, BW). The target attribute replaces compiler flags; system headers must come before it.
+#if defined(__x86_64__)
+#include "kernels.h"
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+#define RK_VECTOR_BYTES 64
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c,bmi2"))), apply_to = function)
+#include "kernels.inc.h"
+#pragma clang attribute pop
+#endif

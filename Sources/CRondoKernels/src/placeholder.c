@@ -1,2 +1,0 @@
-// Placeholder until the kernels land.
-#include "rondo_kernels.h"
