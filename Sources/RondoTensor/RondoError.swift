@@ -1,6 +1,8 @@
 /// An error that says what went wrong, where, and what to do about it.
 public struct RondoError: Error, Sendable, CustomStringConvertible {
-    /// The kind of failure, for programs that react to it. The set is open: more may be added.
+    /// The kind of failure, for programs that react to it.
+    ///
+    /// The set is open: more may be added.
     public struct Code: RawRepresentable, Hashable, Sendable {
         /// The code's name, as it appears in machine-readable output.
         public var rawValue: String
