@@ -1,0 +1,40 @@
+public import RondoTensor
+
+/// y = x Wᵀ + b over the last axis: `[..., inputSize]` to `[..., outputSize]`.
+public struct Linear: Module {
+    /// `[outputSize, inputSize]`
+    public var weight: Tensor
+    /// `[outputSize]`, if there is one.
+    public var bias: Tensor?
+
+    /// Creates a layer with weights and bias from U(-1/√inputSize, 1/√inputSize), as PyTorch does.
+    public init(
+        inputSize: Int, outputSize: Int, bias: Bool = true, dtype: DType = .float32, using generator: inout Generator
+    ) throws {
+        let bound = 1 / Double(max(1, inputSize)).squareRoot()
+        weight = try generator.uniform([outputSize, inputSize], low: -bound, high: bound, dtype: dtype)
+        self.bias = try bias ? generator.uniform([outputSize], low: -bound, high: bound, dtype: dtype) : nil
+    }
+
+    /// Applies the layer.
+    public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        let product = try x.matmul(weight.transposed())
+        return try bias.map { try product + $0 } ?? product
+    }
+
+    /// Visits `weight` and `bias`.
+    public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
+        try visit("weight", &weight)
+        try bias.visit("bias", visit)
+    }
+}
+
+extension Optional where Wrapped == Tensor {
+    /// Visits a parameter that may be absent.
+    mutating func visit(_ path: String, _ body: (String, inout Tensor) throws -> Void) rethrows {
+        guard var tensor = self else { return }
+        self = nil
+        defer { self = tensor }
+        try body(path, &tensor)
+    }
+}

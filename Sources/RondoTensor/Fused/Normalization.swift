@@ -1,0 +1,117 @@
+internal import CRondoKernels
+
+/// Layer normalisation (subtract the mean, divide by the deviation) or RMS normalisation (divide by the root mean
+/// square) of the last axis, times a weight, plus a bias.
+///
+/// Inputs: x `[..., n]`, then, if present, weight `[n]` and bias `[n]`.
+public struct Normalization: CPUFusedOperation {
+    /// The name in error messages.
+    public static let name = "normalization"
+
+    /// What a row is divided by.
+    public enum Kind: String, Sendable, Codable {
+        /// Mean and deviation (Ba et al., 2016).
+        case layer
+        /// Root mean square (Zhang and Sennrich, 2019).
+        case rms
+    }
+
+    /// What a row is divided by.
+    public var kind: Kind
+    /// Added to the variance or mean square.
+    public var epsilon: Double
+
+    /// Creates the operation.
+    public init(_ kind: Kind, epsilon: Double = 1e-5) {
+        self.kind = kind
+        self.epsilon = epsilon
+    }
+
+    /// Refuses weights and biases that do not fit the last axis.
+    public func validate(_ inputs: [Tensor]) throws {
+        guard (1...3).contains(inputs.count), let columns = inputs[0].shape.last,
+            inputs.dropFirst().allSatisfy({ $0.shape == [columns] && $0.dtype == inputs[0].dtype })
+        else {
+            throw RondoError(
+                .shapeMismatch,
+                "\(kind.rawValue) normalization: weight and bias must have the last extent and type of the input; shapes \(inputs.map(\.shape))"
+            )
+        }
+        _ = try inputs[0].dtype.kernelType(Self.name)
+    }
+
+    /// The definition.
+    public func reference(_ inputs: [Tensor]) throws -> [Tensor] {
+        var y = inputs[0]
+        if kind == .layer { y = try y - y.mean([-1], keepingAxes: true) }
+        y = try y * (y.square().mean([-1], keepingAxes: true) + epsilon).unary(.rsqrt)
+        if inputs.count > 1 { y = try y * inputs[1] }
+        if inputs.count > 2 { y = try y + inputs[2] }
+        return [y]
+    }
+
+    /// Each row in one sweep; the rows' statistics are saved.
+    public func forward(_ inputs: [Tensor]) throws -> FusedResult {
+        let x = try inputs[0].dense()
+        let weight = try inputs.count > 1 ? inputs[1].dense() : nil
+        let bias = try inputs.count > 2 ? inputs[2].dense() : nil
+        let type = try x.dtype.kernelType(Self.name)
+        let y = try Tensor.uninitialized(x.shape, x.dtype)
+        let statistics = Array(x.shape.dropLast())
+        let mean = try Tensor.uninitialized(kind == .layer ? statistics : [0], x.dtype)
+        let rstd = try Tensor.uninitialized(statistics, x.dtype)
+        forEachRowBlock(x) { rows, columns, start in
+            let row = start / columns
+            switch kind {
+            case .layer:
+                rk_layer_norm(
+                    type, rows, columns, x.bytes + start, weight?.bytes, bias?.bytes, epsilon, y.mutableBytes + start,
+                    mean.mutableBytes + row, rstd.mutableBytes + row)
+            case .rms:
+                rk_rms_norm(
+                    type, rows, columns, x.bytes + start, weight?.bytes, epsilon, y.mutableBytes + start,
+                    rstd.mutableBytes + row)
+            }
+        }
+        guard kind == .rms, let bias else {
+            return FusedResult(outputs: [y], saved: [x, mean, rstd], retained: .inputs)
+        }
+        return FusedResult(outputs: [try y + bias], saved: [x, mean, rstd], retained: .inputs)
+    }
+
+    /// Blocks of rows add to weight and bias gradients of their own, summed in order afterwards.
+    public func backward(_ context: FusedContext, _ cotangents: [Tensor?]) throws -> [Tensor?] {
+        guard let g = try cotangents[0]?.dense() else { return context.inputs.map { _ in nil } }
+        let (x, mean, rstd) = (context.saved[0], context.saved[1], context.saved[2])
+        let weight = try context.inputs.count > 1 ? context.inputs[1].dense() : nil
+        let columns = x.shape[x.rank - 1]
+        let type = try x.dtype.kernelType(Self.name)
+        let dx = try Tensor.uninitialized(x.shape, x.dtype)
+        let size = x.dtype.byteCount
+        let grain = max(1, CPUBackend.elementwiseGrain / max(1, columns))
+        let blocks = (x.count / max(1, columns) + grain - 1) / grain
+        let dweight = try Tensor.zeros([blocks, columns], dtype: x.dtype)
+        let dbias = try Tensor.zeros([blocks, columns], dtype: x.dtype)
+        parallelFor(x.count / max(1, columns), grain: grain) { rows in
+            let start = rows.lowerBound * columns * size
+            let partial = rows.lowerBound / grain * columns * size
+            switch kind {
+            case .layer:
+                rk_layer_norm_gradient(
+                    type, rows.count, columns, x.bytes + start, weight?.bytes, mean.bytes + rows.lowerBound * size,
+                    rstd.bytes + rows.lowerBound * size, g.bytes + start, dx.mutableBytes + start,
+                    weight.map { _ in dweight.mutableBytes + partial }, dbias.mutableBytes + partial)
+            case .rms:
+                rk_rms_norm_gradient(
+                    type, rows.count, columns, x.bytes + start, weight?.bytes, rstd.bytes + rows.lowerBound * size,
+                    g.bytes + start, dx.mutableBytes + start, weight.map { _ in dweight.mutableBytes + partial })
+            }
+        }
+        var gradients: [Tensor?] = [dx]
+        if context.inputs.count > 1 { gradients.append(try dweight.sum([0])) }
+        if context.inputs.count > 2 {
+            gradients.append(try kind == .layer ? dbias.sum([0]) : g.summed(to: [columns]))
+        }
+        return gradients
+    }
+}

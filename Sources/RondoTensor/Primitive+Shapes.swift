@@ -1,0 +1,112 @@
+/// Shapes that fit together after broadcasting, aligned at the last axis.
+/// - Throws: ``RondoError`` of code `shapeMismatch` naming the operation and the shapes.
+func broadcastShape(_ shapes: [[Int]], _ operation: String) throws -> [Int] {
+    let rank = shapes.map(\.count).max() ?? 0
+    var result = [Int](repeating: 1, count: rank)
+    for shape in shapes {
+        for (axis, extent) in zip((rank - shape.count)..<rank, shape) where extent != 1 {
+            guard result[axis] == 1 || result[axis] == extent else {
+                throw RondoError(
+                    .shapeMismatch,
+                    "\(operation): shapes \(shapes.map { "\($0)" }.joined(separator: " and ")) do not broadcast: "
+                        + "extents \(result[axis]) and \(extent) differ at axis \(axis - rank); "
+                        + "make them equal or one of them 1")
+            }
+            result[axis] = extent
+        }
+    }
+    return result
+}
+
+extension Primitive {
+    /// The shape and type of the result.
+    /// - Throws: ``RondoError`` naming the operation, the shapes and the remedy, when the operands do not fit.
+    func inferred(_ inputs: [Tensor]) throws -> (shape: [Int], dtype: DType) {
+        let first = inputs[0]
+        switch self {
+        case .unary, .affine, .power, .clamp, .copy, .cumulativeSum, .unaryGradient, .argumentSort:
+            return (first.shape, isIndexing ? .int32 : first.dtype)
+        case .cast(let dtype): return (first.shape, dtype)
+        case .binary, .select:
+            try requireEqualTypes(inputs)
+            return (try broadcastShape(inputs.map(\.shape), name), first.dtype)
+        case .reduce(_, let axes):
+            var shape = first.shape
+            for axis in axes { shape[axis] = 1 }
+            return (shape, first.dtype)
+        case .argument(_, let axis):
+            var shape = first.shape
+            shape[axis] = 1
+            return (shape, .int32)
+        case .concatenate(let axis): return (try concatenatedShape(inputs, axis), first.dtype)
+        case .matmul: return (try matmulShape(first, inputs[1]), first.dtype)
+        case .takeRows: return (inputs[1].shape + first.shape.dropFirst(), first.dtype)
+        case .takeAlong: return (inputs[1].shape, first.dtype)
+        case .scatterAddRows(let rows):
+            return ([rows] + first.shape.dropFirst(inputs[1].rank), first.dtype)
+        case .scatterAddAlong(let axis, let extent):
+            var shape = first.shape
+            shape[axis] = extent
+            return (shape, first.dtype)
+        case .unslice(let axis, _, _, let extent):
+            var shape = first.shape
+            shape[axis] = extent
+            return (shape, first.dtype)
+        case .reshape(let shape), .broadcast(let shape): return (shape, first.dtype)
+        case .permute(let axes): return (axes.map { first.shape[$0] }, first.dtype)
+        case .slice(let axis, _, _, let count):
+            var shape = first.shape
+            shape[axis] = count
+            return (shape, first.dtype)
+        }
+    }
+
+    private var isIndexing: Bool {
+        if case .argumentSort = self { return true }
+        return false
+    }
+
+    private func requireEqualTypes(_ inputs: [Tensor]) throws {
+        guard inputs.allSatisfy({ $0.dtype == inputs[0].dtype }) else {
+            throw RondoError(
+                .dtypeMismatch,
+                "\(name): operands have types \(inputs.map(\.dtype.rawValue).joined(separator: " and ")) "
+                    + "(shapes \(inputs.map { "\($0.shape)" }.joined(separator: " and "))); cast one with cast(to:)")
+        }
+    }
+
+    private func concatenatedShape(_ inputs: [Tensor], _ axis: Int) throws -> [Int] {
+        try requireEqualTypes(inputs)
+        var shape = inputs[0].shape
+        for other in inputs.dropFirst() {
+            var expected = shape
+            guard other.rank == shape.count else { throw mismatch(inputs, "all need the same rank") }
+            expected[axis] = other.shape[axis]
+            guard other.shape == expected else {
+                throw mismatch(inputs, "all extents but axis \(axis) must be equal")
+            }
+            shape[axis] += other.shape[axis]
+        }
+        return shape
+    }
+
+    private func matmulShape(_ a: Tensor, _ b: Tensor) throws -> [Int] {
+        try requireEqualTypes([a, b])
+        guard a.rank >= 2, b.rank >= 2 else {
+            throw mismatch([a, b], "both need at least two axes; add one with expanded(at:)")
+        }
+        guard a.shape[a.rank - 1] == b.shape[b.rank - 2] else {
+            throw mismatch(
+                [a, b],
+                "the last extent of the first (\(a.shape[a.rank - 1])) must equal the last but one of the second "
+                    + "(\(b.shape[b.rank - 2])); transpose one with transposed()")
+        }
+        let leading = try broadcastShape([Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2))], "matmul")
+        return leading + [a.shape[a.rank - 2], b.shape[b.rank - 1]]
+    }
+
+    private func mismatch(_ inputs: [Tensor], _ remedy: String) -> RondoError {
+        let shapes = inputs.map { "\($0.shape)" }.joined(separator: " and ")
+        return RondoError(.shapeMismatch, "\(name): shapes \(shapes) do not fit: \(remedy)")
+    }
+}

@@ -1,0 +1,169 @@
+internal import CRondoKernels
+
+extension Tensor {
+    /// Creates a dense tensor on the CPU whose bytes `initialize` writes, all of them.
+    public init(
+        shape: [Int], dtype: DType, initialize: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws {
+        self = try Tensor.uninitialized(shape, dtype)
+        try initialize(UnsafeMutableRawBufferPointer(start: storage.pointer, count: byteCount))
+    }
+
+    /// A dense tensor of undefined contents on the CPU, to be written through ``mutableBytes``.
+    static func uninitialized(_ shape: [Int], _ dtype: DType) throws -> Tensor {
+        guard shape.allSatisfy({ $0 >= 0 }) else {
+            throw RondoError(.invalidArgument, "a tensor cannot have the shape \(shape): extents must not be negative")
+        }
+        var bytes = dtype.byteCount
+        for extent in shape {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
+            guard !overflow else {
+                throw RondoError(.invalidArgument, "a tensor of shape \(shape) does not fit into memory")
+            }
+            bytes = product
+        }
+        let storage = try CPUBackend.shared.allocate(byteCount: bytes)
+        return Tensor(storage: storage, dtype: dtype, shape: shape, strides: contiguousStrides(shape))
+    }
+
+    /// Creates a tensor from elements in row-major order.
+    /// - Throws: ``RondoError`` when the number of elements is not the product of the extents.
+    public init<Element: TensorElement>(_ elements: [Element], shape: [Int]? = nil) throws {
+        let shape = shape ?? [elements.count]
+        guard shape.reduce(1, *) == elements.count else {
+            throw RondoError(
+                .shapeMismatch,
+                "a tensor of shape \(shape) has \(shape.reduce(1, *)) elements, \(elements.count) were given")
+        }
+        try self.init(shape: shape, dtype: Element.dtype) { bytes in
+            elements.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        }
+    }
+
+    /// Creates a scalar.
+    public init(_ value: Double, dtype: DType = .float32) throws {
+        self = try Tensor.full([], value, dtype: dtype)
+    }
+
+    /// A tensor whose elements all equal `value`.
+    public static func full(_ shape: [Int], _ value: Double, dtype: DType = .float32) throws -> Tensor {
+        guard dtype.isDifferentiable else {
+            return try full(shape, value, dtype: .float64).cast(to: dtype)
+        }
+        let result = try uninitialized(shape, dtype)
+        let type = try dtype.kernelType("full")
+        parallelFor(result.count, grain: CPUBackend.elementwiseGrain) { range in
+            rk_fill(type, value, result.mutableBytes + range.lowerBound * dtype.byteCount, range.count)
+        }
+        return result
+    }
+
+    /// A tensor of zeros.
+    public static func zeros(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {
+        try full(shape, 0, dtype: dtype)
+    }
+
+    /// A tensor of ones.
+    public static func ones(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {
+        try full(shape, 1, dtype: dtype)
+    }
+
+    /// The numbers 0, 1, …, `count` - 1.
+    public static func range(_ count: Int, dtype: DType = .int32) throws -> Tensor {
+        try Tensor((0..<Int32(clamping: count)).map { $0 }).cast(to: dtype)
+    }
+
+    /// The identity matrix.
+    public static func identity(_ size: Int, dtype: DType = .float32) throws -> Tensor {
+        let index = try range(size, dtype: dtype)
+        return try index.expanded(at: 1).equal(to: index.expanded(at: 0))
+    }
+}
+
+extension Tensor {
+    /// The address of the first element.
+    var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) + offset * dtype.byteCount }
+
+    /// The address of the first element, for the operation that makes this tensor.
+    var mutableBytes: UnsafeMutableRawPointer { storage.pointer + offset * dtype.byteCount }
+
+    /// Gives `body` the elements in row-major order (copied first if this is a view out of order).
+    ///
+    /// On other devices than the CPU the bytes are brought to the host.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        let dense = try detached().contiguous()
+        if dense.device == .cpu {
+            return try withExtendedLifetime(dense.storage) {
+                try body(UnsafeRawBufferPointer(start: dense.bytes, count: dense.byteCount))
+            }
+        }
+        let host = UnsafeMutableRawBufferPointer.allocate(byteCount: dense.byteCount, alignment: 64)
+        defer { host.deallocate() }
+        try dense.storage.backend.download(dense.storage, offset: dense.offset * dtype.byteCount, to: host)
+        return try body(UnsafeRawBufferPointer(host))
+    }
+
+    /// The elements in row-major order.
+    /// - Throws: ``RondoError`` when `Element` is not the tensor's type.
+    public func array<Element: TensorElement>(of type: Element.Type = Element.self) throws -> [Element] {
+        guard Element.dtype == dtype else {
+            throw RondoError(
+                .dtypeMismatch,
+                "array(of:): the tensor holds \(dtype.rawValue), not \(Element.dtype.rawValue); cast it first")
+        }
+        return try withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }
+    }
+
+    /// The only element of a tensor, as a `Double`.
+    public func scalar() throws -> Double {
+        guard count == 1 else {
+            throw RondoError(.shapeMismatch, "scalar(): shape \(shape) has \(count) elements, not one")
+        }
+        return try cast(to: .float64).array(of: Double.self)[0]
+    }
+
+    /// Lets `body` change the elements in place; copies first if the memory is shared with another tensor or is a
+    /// view, so that no other value ever changes.
+    public mutating func mutateInPlace<Result>(
+        _ body: (UnsafeMutableRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        link = nil
+        if !isUniqueAndDense() { self = try copied() }
+        return try body(UnsafeMutableRawBufferPointer(start: mutableBytes, count: byteCount))
+    }
+
+    /// `self += other`, in place when nobody else sees this memory.
+    mutating func accumulate(_ other: Tensor) throws {
+        guard dtype == other.dtype, shape == other.shape, dtype.isDifferentiable, other.isContiguous,
+            isUniqueAndDense()
+        else {
+            self = try self + other
+            return
+        }
+        let type = try dtype.kernelType("accumulate")
+        let size = dtype.byteCount
+        let target = self
+        parallelFor(count, grain: CPUBackend.elementwiseGrain) { range in
+            let start = range.lowerBound * size
+            rk_axpy(type, 1, other.bytes + start, target.mutableBytes + start, range.count)
+        }
+    }
+
+    private mutating func isUniqueAndDense() -> Bool {
+        // The storage is a `let`: move it through a variable to ask how many owners it has.
+        guard isContiguous else { return false }
+        var owner = storage
+        self = Tensor(storage: Tensor.placeholder, dtype: dtype, shape: shape, strides: strides, offset: offset)
+        let unique = isKnownUniquelyReferenced(&owner)
+        self = Tensor(storage: owner, dtype: dtype, shape: shape, strides: strides, offset: offset)
+        return unique
+    }
+
+    /// A dense copy in memory of its own.
+    public func copied() throws -> Tensor {
+        try storage.backend.evaluate(.copy, [self.detached()], shape: shape, dtype: dtype)
+    }
+
+    /// Stands in for a tensor's storage while it is asked for its owners.
+    private static let placeholder = CPUBackend.emptyStorage
+}
