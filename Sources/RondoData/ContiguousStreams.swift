@@ -41,7 +41,7 @@ public struct ContiguousStreams: Sendable {
     /// Where the next window begins.
     public private(set) var cursor = Cursor()
 
-    /// Keeps these draws apart from others made with the same seed.
+    /// The stream of the first epoch's draw; keeps them apart from others made with the same seed.
     private static let offsetStream: UInt64 = 0x6F66_6673_6574
 
     private let text: [UInt8]
@@ -132,7 +132,7 @@ public struct ContiguousStreams: Sendable {
 
     private func start(ofEpoch epoch: Int) -> Int {
         let slack = range.count - 1 - predictedPerEpoch
-        let draw = Philox.uniform(key: seed, stream: Self.offsetStream, block: UInt64(epoch))
-        return range.lowerBound + Int(draw * Double(slack + 1))
+        var generator = Generator(seed: seed, stream: Self.offsetStream &+ UInt64(epoch))
+        return range.lowerBound + Int(generator.next().multipliedFullWidth(by: UInt64(slack + 1)).high)
     }
 }
