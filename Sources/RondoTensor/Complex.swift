@@ -45,7 +45,7 @@ public struct ComplexTensor: Sendable {
     /// The same real parts with the signs of the imaginary parts changed.
     public func conjugate() throws -> ComplexTensor { ComplexTensor(real, try -imaginary) }
 
-    /// |z|²
+    /// Computes |z|².
     public func squaredModulus() throws -> Tensor { try real.square() + imaginary.square() }
 
     /// e to the power of each number.

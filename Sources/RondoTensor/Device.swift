@@ -5,7 +5,9 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     /// The number of the device within its family.
     public let index: Int
 
-    /// Creates the name of a device. It says nothing about whether the device exists here.
+    /// Creates the name of a device.
+    ///
+    /// It says nothing about whether the device exists here.
     public init(kind: String, index: Int = 0) {
         self.kind = kind
         self.index = index

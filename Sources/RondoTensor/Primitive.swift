@@ -70,7 +70,9 @@ public enum UnaryOperation: String, Sendable, CaseIterable {
     case round
 }
 
-/// Functions of two elements. Comparisons give 0 or 1 in the operands' type.
+/// Functions of two elements.
+///
+/// Comparisons give 0 or 1 in the operands' type.
 public enum BinaryOperation: String, Sendable, CaseIterable {
     case add, subtract, multiply, divide, power, maximum, minimum
     case equal, notEqual, less, lessEqual, greater, greaterEqual

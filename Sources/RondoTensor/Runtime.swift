@@ -2,9 +2,9 @@ internal import CRondoKernels
 
 /// Options of the process that never change results: threads, instruction set, memory statistics.
 public enum Runtime {
-    /// Threads used by operations, the caller included. Setting 0 means one per core.
+    /// Threads used by operations, the caller included.
     ///
-    /// Results do not depend on it: work is cut by shapes alone.
+    /// Setting 0 means one per core. Results do not depend on it: work is cut by shapes alone.
     public static var threadCount: Int {
         get { Int(rk_threads()) }
         set { rk_set_threads(Int32(clamping: newValue)) }

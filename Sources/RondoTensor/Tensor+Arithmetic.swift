@@ -64,11 +64,11 @@ extension Tensor {
     public func tanh() throws -> Tensor { try unary(.tanh) }
     /// Logistic function.
     public func sigmoid() throws -> Tensor { try unary(.sigmoid) }
-    /// max(x, 0)
+    /// Computes max(x, 0).
     public func relu() throws -> Tensor { try unary(.relu) }
     /// x Φ(x), exact.
     public func gelu() throws -> Tensor { try unary(.gelu) }
-    /// x σ(x)
+    /// Computes x σ(x).
     public func silu() throws -> Tensor { try unary(.silu) }
     /// log(1 + eˣ), without overflow.
     public func softplus() throws -> Tensor { try unary(.softplus) }
@@ -90,7 +90,9 @@ extension Tensor {
         try Tensor.apply(.binary(.greaterEqual), self, other)
     }
 
-    /// Elements of `a` where the mask is not 0, of `b` elsewhere, all broadcast. No derivative flows to the mask.
+    /// Elements of `a` where the mask is not 0, of `b` elsewhere, all broadcast.
+    ///
+    /// No derivative flows to the mask.
     public static func select(_ mask: Tensor, _ a: Tensor, _ b: Tensor) throws -> Tensor {
         try apply(.select, mask.detached(), a, b)
     }

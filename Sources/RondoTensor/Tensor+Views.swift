@@ -122,7 +122,9 @@ extension Tensor {
             .unslice(axis: axis, start: before, step: 1, extent: before + shape[axis] + after), self)
     }
 
-    /// The same values as another type. Derivatives flow between floating-point types.
+    /// The same values as another type.
+    ///
+    /// Derivatives flow between floating-point types.
     public func cast(to dtype: DType) throws -> Tensor {
         dtype == self.dtype ? self : try Tensor.apply(.cast(dtype), self)
     }

@@ -81,7 +81,9 @@ enum Gemm {
         }
     }
 
-    /// Rows and columns of a block. Few large blocks: each repacks its operands.
+    /// Rows and columns of a block.
+    ///
+    /// Few large blocks: each repacks its operands.
     static func blocks(_ size: (m: Int, n: Int, k: Int)) -> (rows: Int, columns: Int) {
         let work = size.m * size.n * size.k
         guard work >= 1 << 20 else { return (size.m, size.n) }

@@ -11,7 +11,9 @@ public struct CrossEntropy: CPUFusedOperation {
     public var labelSmoothing: Double
     /// Targets of this value have neither loss nor gradient.
     public var ignoredTarget: Int32
-    /// Whether the gradient is made at once. Off, only the loss is computed (evaluation).
+    /// Whether the gradient is made at once.
+    ///
+    /// Off, only the loss is computed (evaluation).
     public var makesGradient: Bool
 
     /// Creates the operation.

@@ -8,7 +8,9 @@ struct GradientLink: Sendable {
 ///
 /// A node is written when it is made and taken apart by the one backward pass that walks over it.
 final class GradientNode: @unchecked Sendable {
-    /// From the outputs' cotangents to the inputs'. `nil` for a leaf, and once the pass is over.
+    /// From the outputs' cotangents to the inputs'.
+    ///
+    /// `nil` for a leaf, and once the pass is over.
     var pullback: (([Tensor?]) throws -> [Tensor?])?
     /// The nodes behind the inputs; `nil` where no derivative flows.
     var parents: [GradientLink?]
