@@ -1,10 +1,10 @@
 public import RondoTensor
 
-/// y = x Wᵀ + b over the last axis: `[..., inputSize]` to `[..., outputSize]`.
+/// An affine map of the last axis, y = x Wᵀ + b: `[..., inputSize]` to `[..., outputSize]`.
 public struct Linear: Module {
-    /// `[outputSize, inputSize]`
+    /// The matrix, `[outputSize, inputSize]`.
     public var weight: Tensor
-    /// `[outputSize]`, if there is one.
+    /// The offsets, `[outputSize]`, if there are any.
     public var bias: Tensor?
 
     /// Creates a layer with weights and bias from U(-1/√inputSize, 1/√inputSize), as PyTorch does.

@@ -67,9 +67,9 @@ extension Module {
 
     /// Computes a scalar from the module, its derivatives by parameter, and whatever else `body` returns.
     ///
-    /// - Parameter body: gets the module with parameters through which derivatives flow. Tensors in the second
-    ///   result should be detached (``Tensor/detached()``), or they keep the record of the computation alive.
-    public func valueAndGradients<Extra>(
+    /// The body gets the module with parameters through which derivatives flow. Tensors in its second result should
+    /// be detached (``Tensor/detached()``), or they keep the record of the computation alive.
+    public func valueGradientsAndExtra<Extra>(
         _ body: (Self) throws -> (Tensor, Extra)
     ) throws -> (value: Tensor, gradients: ParameterSet, extra: Extra) {
         let current = parameters
@@ -80,7 +80,7 @@ extension Module {
             return value
         }
         guard let extra else {
-            throw RondoError(.invalidArgument, "valueAndGradients: the body did not run")
+            throw RondoError(.invalidArgument, "valueGradientsAndExtra: the body did not run")
         }
         return (value, ParameterSet(paths: current.paths, tensors: gradients), extra)
     }
@@ -89,7 +89,7 @@ extension Module {
     public func valueAndGradients(
         _ body: (Self) throws -> Tensor
     ) throws -> (value: Tensor, gradients: ParameterSet) {
-        let (value, gradients, _) = try valueAndGradients { (try body($0), ()) }
+        let (value, gradients, _) = try valueGradientsAndExtra { (try body($0), ()) }
         return (value, gradients)
     }
 }
