@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""The peers' side of Rondo's benchmarks: what a user would run instead, on the same CPU.
+
+One JSON object a line, with the keys of `rondo bench --json`. 'seconds' is the median of the timed calls, 'rate' is
+units of work a second. Every peer uses one thread per core. See README.md here for the environment.
+
+    .venv-peers/bin/python Benchmarks/peers.py                 # every workload
+    .venv-peers/bin/python Benchmarks/peers.py lstm_train gemm # only these
+"""
+
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+import warnings
+
+warnings.filterwarnings("ignore")
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(os.cpu_count() or 1)
+torch.manual_seed(0)
+
+LAYER_SHAPES = [
+    {"batch": 32, "time": 128, "width": 256},
+    {"batch": 8, "time": 512, "width": 512},
+    {"batch": 64, "time": 64, "width": 128},
+    {"batch": 1, "time": 1024, "width": 256},
+]
+
+
+def median_seconds(call, repetitions=5, warmup=1):
+    for _ in range(warmup):
+        call()
+    samples = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        call()
+        samples.append(time.perf_counter() - start)
+    return statistics.median(samples)
+
+
+def report(workload, peer, shape, seconds, work, unit, **more):
+    line = {"workload": workload, "peer": peer, "shape": shape, "seconds": seconds, "unit": unit, "rate": work / seconds}
+    print(json.dumps(line | more), flush=True)
+
+
+def primitives():
+    x = torch.randn(4096, 1024)
+    shape = {"rows": 4096, "cols": 1024}
+    calls = {
+        "mul_add": lambda: x * 2 + 1,
+        "tanh": lambda: torch.tanh(x),
+        "exp": lambda: torch.exp(x),
+        "sigmoid": lambda: torch.sigmoid(x),
+        "row_sum": lambda: x.sum(-1),
+        "softmax": lambda: torch.softmax(x, -1),
+        "layer_norm": lambda: F.layer_norm(x, (1024,)),
+        "transpose_copy": lambda: x.t().contiguous(),
+    }
+    for name, call in calls.items():
+        report(name, "torch", shape, median_seconds(call, 15, 3), x.numel(), "elements/s")
+
+    logits = torch.randn(4096, 8192, requires_grad=True)
+    targets = torch.randint(0, 8192, (4096,))
+
+    def loss_and_gradient():
+        logits.grad = None
+        F.cross_entropy(logits, targets).backward()
+
+    shape = {"rows": 4096, "classes": 8192}
+    report("cross_entropy_train", "torch", shape, median_seconds(loss_and_gradient), logits.numel(), "elements/s")
+
+    weights = [torch.randn(1024, 1024, requires_grad=True) for _ in range(10)]
+    for weight in weights:
+        weight.grad = torch.randn_like(weight)
+    count = sum(weight.numel() for weight in weights)
+    optimizer = torch.optim.AdamW(weights, lr=1e-4, fused=True)
+    report("adamw_update", "torch fused", {"parameters": count}, median_seconds(optimizer.step, 9, 2), count, "parameters/s")
+
+
+def gemm():
+    for m, n, k in [(1024, 1024, 1024), (4096, 1024, 256), (32, 1024, 256), (1, 4096, 1024)]:
+        a, b = torch.randn(m, k), torch.randn(k, n)
+        seconds = median_seconds(lambda: a @ b, 31, 3)
+        report("gemm", "torch", {"m": m, "n": n, "k": k}, seconds, 2 * m * n * k, "flop/s")
+
+
+def layer_training(workload, kind):
+    for shape in LAYER_SHAPES:
+        width = shape["width"]
+        layer = kind(width, width, batch_first=True)
+        x = torch.randn(shape["batch"], shape["time"], width, requires_grad=True)
+
+        def step():
+            layer.zero_grad()
+            x.grad = None
+            layer(x)[0].square().mean().backward()
+
+        report(workload, "torch.nn", shape, median_seconds(step), shape["batch"] * shape["time"], "tokens/s")
+
+
+def headwise_cell(kind, gates, state):
+    """One step of a cell from its gate inputs, in plain tensor operations."""
+    if kind == "lstm":
+        i, f, z, o = gates
+        c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(z)
+        return torch.sigmoid(o) * torch.tanh(c), c
+    i, f, z, o = gates
+    _, c, n, m = state
+    decayed = m + F.logsigmoid(f)
+    stabiliser = torch.where(n == 0, i, torch.maximum(i, decayed))
+    write, keep = torch.exp(i - stabiliser), torch.exp(decayed - stabiliser)
+    c = keep * c + write * torch.tanh(z)
+    n = torch.clamp(keep * n + write, min=1.0)
+    return torch.sigmoid(o) * c / n, c, n, stabiliser
+
+
+def headwise_train():
+    """A cell with a block-diagonal recurrent matrix over projected inputs, as a loop over time: what one writes
+    without a fused kernel."""
+    for kind, states in (("lstm", 2), ("slstm", 4)):
+        for batch, steps, heads, width in [(16, 256, 48, 16), (16, 256, 12, 64)]:
+            recurrent = torch.nn.Parameter(torch.randn(4, heads, width, width) / width**0.5)
+            projected = torch.randn(batch, steps, 4, heads, width, requires_grad=True)
+
+            def step():
+                recurrent.grad = projected.grad = None
+                gates = projected.unbind(1)
+                state = tuple(torch.zeros(batch, heads, width) for _ in range(states))
+                outputs = []
+                for t in range(steps):
+                    product = torch.einsum("bnd,gned->bgne", state[0], recurrent)
+                    state = headwise_cell(kind, (gates[t] + product).unbind(1), state)
+                    outputs.append(state[0])
+                torch.stack(outputs, 1).square().mean().backward()
+
+            shape = {"batch": batch, "time": steps, "heads": heads, "head_width": width}
+            report(f"headwise_{kind}_train", "torch loop", shape, median_seconds(step, 3), batch * steps, "tokens/s")
+
+
+class ByteModel(torch.nn.Module):
+    def __init__(self, vocabulary, width, layers):
+        super().__init__()
+        self.embed = torch.nn.Embedding(vocabulary, width)
+        self.lstm = torch.nn.LSTM(width, width, layers, batch_first=True)
+        self.head = torch.nn.Linear(width, vocabulary)
+
+    def forward(self, x):
+        return self.head(self.lstm(self.embed(x))[0])
+
+
+def language_model_train():
+    """One optimiser step: forward, loss, backward, clip, AdamW. The peak is the whole process's resident memory."""
+    shape = {"batch": 32, "time": 128, "width": 512, "layers": 2, "vocabulary": 256}
+    model = ByteModel(shape["vocabulary"], shape["width"], shape["layers"])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, fused=True)
+    text = torch.randint(0, 256, (shape["batch"], shape["time"] + 1))
+
+    def step():
+        optimizer.zero_grad()
+        F.cross_entropy(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten()).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    seconds = median_seconds(step)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    work = shape["batch"] * shape["time"]
+    report("language_model_train", "torch.nn.LSTM", shape, seconds, work, "tokens/s", process_peak_bytes=peak)
+
+
+def streaming_step():
+    """One time step at batch 1 with the state fed back, in ONNX Runtime."""
+    import tempfile
+
+    import onnxruntime
+
+    class Step(torch.nn.Module):
+        def __init__(self, inputs, hidden, layers):
+            super().__init__()
+            self.lstm = torch.nn.LSTM(inputs, hidden, layers, batch_first=True)
+
+        def forward(self, x, h, c):
+            y, (h, c) = self.lstm(x, (h, c))
+            return y, h, c
+
+    for inputs, hidden, layers in [(512, 512, 2), (64, 128, 1)]:
+        example = (torch.randn(1, 1, inputs), torch.zeros(layers, 1, hidden), torch.zeros(layers, 1, hidden))
+        with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+            torch.onnx.export(
+                Step(inputs, hidden, layers).eval(), example, file.name, input_names=["x", "h", "c"],
+                output_names=["y", "hn", "cn"], dynamo=False)
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = os.cpu_count() or 1
+            session = onnxruntime.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
+        feed = {"x": example[0].numpy(), "h": example[1].numpy(), "c": example[2].numpy()}
+
+        def steps():
+            h, c = feed["h"], feed["c"]
+            for _ in range(100):
+                _, h, c = session.run(None, {"x": feed["x"], "h": h, "c": c})
+
+        shape = {"inputs": inputs, "hidden": hidden, "layers": layers}
+        report("streaming_step", "onnxruntime", shape, median_seconds(steps, 9) / 100, 1, "steps/s")
+
+
+WORKLOADS = {
+    "primitives": primitives,
+    "gemm": gemm,
+    "lstm_train": lambda: layer_training("lstm_train", torch.nn.LSTM),
+    "gru_train": lambda: layer_training("gru_train", torch.nn.GRU),
+    "elman_train": lambda: layer_training("elman_train", torch.nn.RNN),
+    "headwise_train": headwise_train,
+    "language_model_train": language_model_train,
+    "streaming_step": streaming_step,
+}
+
+
+def main():
+    names = sys.argv[1:] or list(WORKLOADS)
+    unknown = [name for name in names if name not in WORKLOADS]
+    if unknown:
+        sys.exit(f"unknown workload {', '.join(unknown)}; one of: {', '.join(WORKLOADS)}")
+    for name in names:
+        WORKLOADS[name]()
+
+
+if __name__ == "__main__":
+    main()
