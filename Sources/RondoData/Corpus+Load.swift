@@ -1,3 +1,4 @@
+import RondoIO
 import RondoTensor
 
 extension Corpus {
@@ -36,8 +37,8 @@ private struct Collector {
     let separator: [UInt8]
     var bytes: [UInt8] = []
     var report: Corpus.Report
-    /// The files and folders met so far: no folder is entered and no file is read twice.
-    var visited: Set<FileIdentity> = []
+    /// The files and folders of folders met so far, links resolved: none is read twice.
+    var visited: Set<String> = []
 
     init(sources: [String], separator: [UInt8]) {
         report = Corpus.Report(sources: sources)
@@ -45,17 +46,12 @@ private struct Collector {
     }
 
     mutating func add(_ path: String) throws {
-        guard path != Corpus.standardInput else {
-            return append(try InputFile.standardInput.readAll())
-        }
-        let status = try FileStatus(path: path)
-        switch status.kind {
-        case .folder:
+        if path == Corpus.standardInput {
+            append(try FileSystem.readStandardInput())
+        } else if FileSystem.kind(of: path) == .folder {
             try addFolder(path)
-        case .file, .stream:
-            append(try InputFile(path: path).readAll(expecting: status.size))
-        case .other:
-            throw RondoError(.invalidArgument, "\(path): not a file, a folder or a pipe")
+        } else {
+            append(try FileSystem.readBytes(path))
         }
     }
 
@@ -69,35 +65,36 @@ private struct Collector {
     }
 
     private mutating func list(_ folder: String, into files: inout [String]) throws {
-        guard visited.insert(try FileStatus(path: folder).identity).inserted else { return }
-        for name in try folderContents(folder) where !name.hasPrefix(".") {
-            let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
-            switch try? FileStatus(path: path).kind {
+        guard visited.insert(FileSystem.canonical(folder)).inserted else { return }
+        for name in try FileSystem.list(folder) where !name.hasPrefix(".") {
+            let path = FileSystem.join(folder, name)
+            switch FileSystem.kind(of: path) {
             case .folder: if !buildFolders.contains(name) { try list(path, into: &files) }
             case .file: files.append(path)
-            case .stream, .other, nil: report.skipped.append(.init(path: path, reason: .special))
+            case .other, nil: skip(path, .special)
             }
         }
     }
 
     private mutating func addFileOfFolder(_ path: String) throws {
-        let status = try FileStatus(path: path)
-        guard visited.insert(status.identity).inserted else {
-            report.skipped.append(.init(path: path, reason: .duplicate))
-            return
-        }
-        let file = try InputFile(path: path)
-        let head = try file.read(atMost: binaryProbe)
-        if head.isEmpty {
-            report.skipped.append(.init(path: path, reason: .empty))
-        } else if head.contains(0) {
-            report.skipped.append(.init(path: path, reason: .binary))
-        } else {
-            append(head + (try file.readAll(expecting: status.size - head.count)))
+        guard visited.insert(FileSystem.canonical(path)).inserted else { return skip(path, .duplicate) }
+        // Mapped, so that a large binary file costs no more than a look at its beginning.
+        try MappedFile(path).withUnsafeBytes { content in
+            if content.isEmpty {
+                skip(path, .empty)
+            } else if content.prefix(binaryProbe).contains(0) {
+                skip(path, .binary)
+            } else {
+                append(content)
+            }
         }
     }
 
-    private mutating func append(_ document: [UInt8]) {
+    private mutating func skip(_ path: String, _ reason: Corpus.SkippedFile.Reason) {
+        report.skipped.append(Corpus.SkippedFile(path: path, reason: reason))
+    }
+
+    private mutating func append(_ document: some Collection<UInt8>) {
         if report.fileCount > 0 { bytes.append(contentsOf: separator) }
         bytes.append(contentsOf: document)
         report.fileCount += 1

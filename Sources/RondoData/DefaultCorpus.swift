@@ -1,10 +1,5 @@
+import RondoIO
 import RondoTensor
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 /// The text to train on when none is named: the project's own documentation and sources.
 ///
@@ -23,7 +18,7 @@ public enum DefaultCorpus {
     public static func locate(from folders: [String]) throws -> [String] {
         for folder in folders {
             if let root = ancestors(of: folder).first(where: isCheckout) {
-                return contents.map { root + "/" + $0 }.filter(FileManager.default.fileExists(atPath:))
+                return contents.map { FileSystem.join(root, $0) }.filter { FileSystem.kind(of: $0) != nil }
             }
         }
         throw RondoError(
@@ -40,9 +35,9 @@ public enum DefaultCorpus {
 
     /// Whether a folder is a checkout: its manifest names this package and its sources are there.
     private static func isCheckout(_ folder: String) -> Bool {
-        guard FileManager.default.fileExists(atPath: folder + "/Sources/RondoData"),
-            let file = try? InputFile(path: folder + "/Package.swift"), let manifest = try? file.readAll()
+        guard FileSystem.kind(of: FileSystem.join(folder, "Sources/RondoData")) == .folder,
+            let manifest = try? FileSystem.readText(FileSystem.join(folder, "Package.swift"))
         else { return false }
-        return String(decoding: manifest, as: UTF8.self).contains("name: \"rondo\"")
+        return manifest.contains("name: \"rondo\"")
     }
 }

@@ -16,6 +16,13 @@ final class Descriptor: Sendable {
         self.path = shown ?? path
     }
 
+    /// A second handle on what is open already; closing it leaves the first one open.
+    init(duplicating open: Int32, shownAs path: String) throws {
+        raw = fcntl(open, F_DUPFD_CLOEXEC, 0)
+        guard raw >= 0 else { throw RondoError.system("open", path, errno: errno) }
+        self.path = path
+    }
+
     deinit { close(raw) }
 
     func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) throws {

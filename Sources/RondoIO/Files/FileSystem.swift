@@ -35,6 +35,18 @@ public enum FileSystem {
     public static func readBytes(_ path: String) throws -> [UInt8] {
         let file = try Descriptor(opening: path, O_RDONLY, action: "open")
         guard kind(of: path) != .folder else { throw RondoError.system("read", path, errno: EISDIR) }
+        return try readBytes(file)
+    }
+
+    /// Reads standard input to its end.
+    ///
+    /// - Returns: The bytes.
+    /// - Throws: `RondoError` if it is closed or cannot be read.
+    public static func readStandardInput() throws -> [UInt8] {
+        try readBytes(try Descriptor(duplicating: STDIN_FILENO, shownAs: "standard input"))
+    }
+
+    private static func readBytes(_ file: Descriptor) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = max(4096, try file.size() + 1)
         while true {
