@@ -132,12 +132,12 @@ extension Tensor {
         return try body(UnsafeMutableRawBufferPointer(start: mutableBytes, count: byteCount))
     }
 
-    /// `self += other`, in place when nobody else sees this memory.
-    mutating func accumulate(_ other: Tensor) throws {
+    /// `self += scale * other`, in place when nobody else sees this memory. Not differentiated.
+    public mutating func accumulate(_ other: Tensor, scale: Double = 1) throws {
         guard dtype == other.dtype, shape == other.shape, dtype.isDifferentiable, other.isContiguous,
             isUniqueAndDense()
         else {
-            self = try self + other
+            self = try self + (scale == 1 ? other : other * scale)
             return
         }
         let type = try dtype.kernelType("accumulate")
@@ -145,7 +145,7 @@ extension Tensor {
         let target = self
         parallelFor(count, grain: CPUBackend.elementwiseGrain) { range in
             let start = range.lowerBound * size
-            rk_axpy(type, 1, other.bytes + start, target.mutableBytes + start, range.count)
+            rk_axpy(type, scale, other.bytes + start, target.mutableBytes + start, range.count)
         }
     }
 

@@ -40,7 +40,7 @@ extension Primitive {
         case .matmul:
             return [
                 try s.wanted[0] ? g.matmul(s.input(1).transposed()).summed(to: s.shapes[0]) : nil,
-                try s.wanted[1] ? s.input(0).transposed().matmul(g).summed(to: s.shapes[1]) : nil,
+                try s.wanted[1] ? Self.rightFactorGradient(s.input(0), s.input(1), g) : nil,
             ]
         case .takeRows: return [try .apply(.scatterAddRows(rows: s.shapes[0][0]), g, s.input(1)), nil]
         case .takeAlong(let axis):
@@ -87,6 +87,20 @@ extension Primitive {
             return [try left(g * first), try right(g * (1 - first))]
         case .equal, .notEqual, .less, .lessEqual, .greater, .greaterEqual: return [nil, nil]
         }
+    }
+
+    /// AᵀG, laid out as the right factor is.
+    ///
+    /// One matrix for many rows gets one product over all of them. Where the factor is a transposed view (as the
+    /// weight of a linear layer), the transpose is computed: then the derivative of what it views is dense.
+    private static func rightFactorGradient(_ a: Tensor, _ b: Tensor, _ g: Tensor) throws -> Tensor {
+        func rows(_ x: Tensor) throws -> Tensor {
+            b.rank > 2 ? x : try x.reshaped([x.shape.dropLast().reduce(1, *), x.shape[x.rank - 1]])
+        }
+        let (a, g) = (try rows(a), try rows(g))
+        let isTransposed = b.strides[b.rank - 2] == 1 && b.strides[b.rank - 1] != 1
+        let product = try isTransposed ? g.transposed().matmul(a).transposed() : a.transposed().matmul(g)
+        return try product.summed(to: b.shape)
     }
 
     private static func inside(_ x: Tensor, _ low: Double, _ high: Double) throws -> Tensor {
