@@ -87,7 +87,7 @@ enum Gemm {
     static func blocks(_ size: (m: Int, n: Int, k: Int)) -> (rows: Int, columns: Int) {
         let work = size.m * size.n * size.k
         guard work >= 1 << 20 else { return (size.m, size.n) }
-        let pieces = work >= 1 << 27 ? 8 : work >= 1 << 24 ? 4 : 2
+        let pieces = work >= 1 << 31 ? 8 : work >= 1 << 24 ? 4 : 2
         if size.m >= size.n {
             return (max(16, (size.m / pieces + 15) / 16 * 16), size.n)
         }
