@@ -65,9 +65,10 @@ extension Workload {
         var model = MatrixStack(try (0..<10).map { _ in try generator.normal([1024, 1024]) })
         let gradients = ParameterSet(
             paths: model.parameters.paths, tensors: try (0..<10).map { _ in try generator.normal([1024, 1024]) })
-        var optimizer = try OptimizerConfiguration(kind: .adamw).makeOptimizer()
+        let optimizer = AdamW(learningRate: 1e-4)
+        var state = try OptimizerState(for: optimizer, module: model)
         let seconds = try Stopwatch.median(repetitions: 9, warmup: 2) {
-            try optimizer.update(&model, gradients: gradients, learningRate: 1e-4, gradientScale: 1)
+            try state.update(&model, gradients: gradients, by: optimizer)
         }
         report(
             Measurement(
