@@ -1,4 +1,4 @@
-// Elementwise maps of one dense operand.
+// Elementwise maps of one dense operand, with parameters or without.
 
 /// y = f(x), f a constant that is inlined.
 RK_INLINE void map(V (*f)(V), const T *x, T *y, size_t count) {
@@ -22,11 +22,14 @@ RK_INLINE V op_gelu(V x) {
     return x * v_normal_cumulative(x, &gaussian);
 }
 
-/// x (1 + tanh u) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+/// x (1 + tanh u) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): this is 2 u.
+RK_INLINE V gelu_tanh_argument(V x) {
+    return (T)1.59576912160573071176 * x * v_fma((T)0.044715 * x, x, v_set(1));
+}
+
 RK_INLINE V op_gelu_tanh(V x) {
     V bounded = x < -100 ? v_set(-100) : x;
-    V twice_u = (T)1.59576912160573071176 * bounded * v_fma((T)0.044715 * bounded, bounded, v_set(1));
-    return bounded * v_sigmoid(twice_u);
+    return bounded * v_sigmoid(gelu_tanh_argument(bounded));
 }
 
 static void k_unary(rk_unary_op op, const void *x, void *y, size_t count) {
@@ -57,4 +60,64 @@ static void k_unary(rk_unary_op op, const void *x, void *y, size_t count) {
     case RK_ROUND: map(v_round, x, y, count); return;
     case RK_UNARY_COUNT: return;
     }
+}
+
+// --- with parameters ------------------------------------------------------------------------------
+
+/// y = f(x, p).
+RK_INLINE void map_with(V (*f)(V, const V *), const V *p, const T *x, T *y, size_t count) {
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) v_store(y + i, f(v_load(x + i), p));
+    if (i < count) v_store_part(y + i, f(v_load_part(x + i, count - i), p), count - i);
+}
+
+RK_INLINE V op_affine(V x, const V *p) { return v_fma(p[0], x, p[1]); }
+RK_INLINE V op_clamp(V x, const V *p) { return v_min(p[1], v_max(p[0], x)); }
+
+RK_INLINE V op_scale(V x, const V *p) { return x * p[0]; }
+RK_INLINE V op_shift_twice(V x, const V *p) { return (x - p[0]) - p[1]; }
+
+static void k_affine(const void *x, double scale, double offset, void *y, size_t count) {
+    V p[] = {v_set((T)scale), v_set((T)offset)};
+    map_with(op_affine, p, x, y, count);
+}
+
+static void k_clamp(const void *x, double low, double high, void *y, size_t count) {
+    V p[] = {v_set((T)low), v_set((T)high)};
+    map_with(op_clamp, p, x, y, count);
+}
+
+RK_INLINE V op_cube(V x) { return x * x * x; }
+RK_INLINE V op_fourth(V x) { return (x * x) * (x * x); }
+RK_INLINE V op_inverse_square(V x) { return 1 / (x * x); }
+RK_INLINE V op_same(V x) { return x; }
+RK_INLINE V op_one(V x) { return (void)x, v_set(1); }
+
+RK_INLINE T power(T x, T y) { return RK_FLOAT ? (T)powf((float)x, (float)y) : (T)pow((double)x, (double)y); }
+
+static void k_power_scalar(const void *x, double exponent, void *y, size_t count) {
+    if (exponent == 0) return map(op_one, x, y, count);
+    if (exponent == 1) return map(op_same, x, y, count);
+    if (exponent == 2) return map(op_square, x, y, count);
+    if (exponent == 3) return map(op_cube, x, y, count);
+    if (exponent == 4) return map(op_fourth, x, y, count);
+    if (exponent == 0.5) return map(v_sqrt, x, y, count);
+    if (exponent == -0.5) return map(op_rsqrt, x, y, count);
+    if (exponent == -1) return map(op_reciprocal, x, y, count);
+    if (exponent == -2) return map(op_inverse_square, x, y, count);
+    for (size_t i = 0; i < count; i++) ((T *)y)[i] = power(((const T *)x)[i], (T)exponent);
+}
+
+static void k_axpy(double scale, const void *x, void *y, size_t count) {
+    const T *from = x;
+    T *to = y;
+    V factor = v_set((T)scale);
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t n = count - i;
+        v_store_up_to(to + i, v_fma(factor, v_load_up_to(from + i, n), v_load_up_to(to + i, n)), n);
+    }
+}
+
+static void k_fill(double value, void *y, size_t count) {
+    for (size_t i = 0; i < count; i += LANES) v_store_up_to((T *)y + i, v_set((T)value), count - i);
 }

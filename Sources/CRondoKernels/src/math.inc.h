@@ -185,15 +185,28 @@ RK_INLINE V v_reduce_quarter(V x, I *quarter) {
 
 #define TRIGONOMETRIC_LIMIT ((T)1e5)
 
-/// The sine of x + shift * pi/2.
-RK_INLINE V v_sine_shifted(V x, int shift) {
-    I quarter;
-    V r = v_reduce_quarter(x, &quarter), z = r * r;
-    quarter += shift;
+/// The sine of r + quarter * pi/2, |r| <= pi/4.
+RK_INLINE V v_sine_reduced(V r, I quarter) {
+    V z = r * r;
     V sine = v_fma(r * z, v_polynomial(sin_terms, z), r);
     V cosine = v_fma(z * z, v_polynomial(cos_terms, z), 1 - (T)0.5 * z);
     V magnitude = (quarter & 1) != 0 ? cosine : sine;
     return (V)((I)magnitude ^ ((quarter & 2) << (sizeof(T) * 8 - 2)));
+}
+
+/// The sine of x + shift * pi/2.
+RK_INLINE V v_sine_shifted(V x, int shift) {
+    I quarter;
+    V r = v_reduce_quarter(x, &quarter);
+    return v_sine_reduced(r, quarter + shift);
+}
+
+/// The sine and cosine of x whole turns, 0 <= x <= 1. The reduction is exact.
+RK_INLINE V v_sine_turn(V x, V *cosine) {
+    V n = v_round(4 * x), r = (4 * x - n) * (T)1.57079632679489661923;
+    I quarter = v_to_integer(n);
+    *cosine = v_sine_reduced(r, quarter + 1);
+    return v_sine_reduced(r, quarter);
 }
 
 RK_INLINE V v_sin(V x) {

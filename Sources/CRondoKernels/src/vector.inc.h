@@ -72,7 +72,33 @@ RK_INLINE void v_store_part(T *p, V v, size_t count) {
 #endif
 }
 
+/// All lanes when count >= LANES, else the first `count` (at least 1) and zeros.
+RK_INLINE V v_load_up_to(const T *p, size_t count) { return count >= LANES ? v_load(p) : v_load_part(p, count); }
+
+RK_INLINE void v_store_up_to(T *p, V v, size_t count) {
+    if (count >= LANES)
+        v_store(p, v);
+    else
+        v_store_part(p, v, count);
+}
+
 RK_INLINE V v_set(T x) { return (V)x; }
+
+/// Lanes p[0], p[stride], ...: `count` of them, the others zero.
+RK_INLINE V v_load_strided(const T *p, int64_t stride, size_t count) {
+    if (stride == 1) return v_load_up_to(p, count);
+    if (stride == 0) return v_set(*p);
+    V v = 0;
+    for (size_t i = 0; i < LANES && i < count; i++) v[i] = p[(int64_t)i * stride];
+    return v;
+}
+
+/// The mask of the first `count` lanes.
+RK_INLINE I v_first(size_t count) {
+    I lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    return lane < (TI)(count < LANES ? count : LANES);
+}
 
 // --- arithmetic ---------------------------------------------------------------------------------
 
@@ -157,7 +183,7 @@ RK_INLINE V v_square_error(V x, V s) {
 // --- across lanes -------------------------------------------------------------------------------
 
 /// a0 b0 a1 b1 ... from the lower, and from the upper, halves of a and b.
-#if RK_FLOAT && RK_VECTOR_BYTES == 64
+#if LANES == 16
 #define v_interleave_low(a, b) \
     __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define v_interleave_high(a, b) \
@@ -173,7 +199,24 @@ RK_INLINE V v_square_error(V x, V s) {
 #define v_interleave_high(a, b) __builtin_shufflevector(a, b, 1, 3)
 #endif
 
-/// Sum, largest and smallest of the lanes, pairwise, in a fixed order.
+/// Elements 0 2 4 ..., and 1 3 5 ..., of a followed by b.
+#if LANES == 16
+#define v_evens(a, b) \
+    __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define v_odds(a, b) \
+    __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#elif LANES == 8
+#define v_evens(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#define v_odds(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#elif LANES == 4
+#define v_evens(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define v_odds(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#else
+#define v_evens(a, b) v_interleave_low(a, b)
+#define v_odds(a, b) v_interleave_high(a, b)
+#endif
+
+/// Sum of the lanes, pairwise, in a fixed order.
 RK_INLINE T v_sum(V v) {
     for (int width = LANES / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++) v[i] += v[i + width];

@@ -1,0 +1,90 @@
+// Causal depthwise convolution of one sequence [time, channels], and its gradients:
+//   y[t] = bias + sum_k weight[k] x[t - (width - 1) + k]        (per channel; x before 0 is the history)
+//   dx[s] = sum_k weight[k] g[s + (width - 1) - k];  dweight[k] = sum_t g[t] x[t - (width - 1) + k];  dbias = sum_t g[t]
+// Channels are vectorised in blocks; a block's weights are transposed to [width, block] first.
+
+enum { CHANNEL_BLOCK = 16 * LANES };
+
+/// The input row at time t, or its place in the history, or NULL for zeros.
+RK_INLINE const T *input_row(const T *x, const T *history, size_t channels, size_t width, int64_t t) {
+    if (t >= 0) return x + (size_t)t * channels;
+    return history ? history + (size_t)(t + (int64_t)width - 1) * channels : NULL;
+}
+
+static void transpose_weights(const T *weight, size_t width, size_t begin, size_t count, T *block) {
+    for (size_t k = 0; k < width; k++)
+        for (size_t c = 0; c < count; c++) block[k * CHANNEL_BLOCK + c] = weight[(begin + c) * width + k];
+}
+
+static void k_causal_convolution(size_t time, size_t channels, size_t width, size_t begin, size_t end, const void *x,
+                                 const void *history, const void *weight, const void *bias, void *y) {
+    T *weights = rk_scratch(RK_SCRATCH_WEIGHTS, width * CHANNEL_BLOCK * sizeof(T));
+    for (size_t c0 = begin; c0 < end; c0 += CHANNEL_BLOCK) {
+        size_t count = end - c0 < CHANNEL_BLOCK ? end - c0 : CHANNEL_BLOCK;
+        transpose_weights(weight, width, c0, count, weights);
+        for (size_t t = 0; t < time; t++)
+            for (size_t c = 0; c < count; c += LANES) {
+                size_t n = count - c;
+                V sum = bias ? v_load_up_to((const T *)bias + c0 + c, n) : v_set(0);
+                for (size_t k = 0; k < width; k++) {
+                    const T *row = input_row(x, history, channels, width, (int64_t)(t + k) - (int64_t)(width - 1));
+                    if (row) sum = v_fma(v_load_up_to(weights + k * CHANNEL_BLOCK + c, n), v_load_up_to(row + c0 + c, n), sum);
+                }
+                v_store_up_to((T *)y + t * channels + c0 + c, sum, n);
+            }
+    }
+}
+
+/// dx or dhistory at time s, for `count` channels from c0 on.
+RK_INLINE void input_gradient(int64_t s, size_t time, size_t channels, size_t width, const T *g, const T *weights,
+                              size_t count, T *dx) {
+    for (size_t c = 0; c < count; c += LANES) {
+        size_t n = count - c;
+        V sum = 0;
+        for (size_t k = 0; k < width; k++) {
+            int64_t t = s + (int64_t)(width - 1) - (int64_t)k;
+            if (t < 0 || t >= (int64_t)time) continue;
+            sum = v_fma(v_load_up_to(weights + k * CHANNEL_BLOCK + c, n), v_load_up_to(g + (size_t)t * channels + c, n), sum);
+        }
+        v_store_up_to(dx + c, sum, n);
+    }
+}
+
+/// dweight and dbias of `count` channels: summed over time in registers, one vector of channels and one tap at a time.
+RK_INLINE void parameter_gradient(size_t time, size_t channels, size_t width, const T *x, const T *history, const T *g,
+                                  size_t count, T *dweight, T *dbias) {
+    for (size_t c = 0; c < count; c += LANES) {
+        size_t n = count - c;
+        for (size_t k = 0; dweight && k < width; k++) {
+            compensated total = {0};
+            for (size_t t = 0; t < time; t++) {
+                const T *row = input_row(x, history, channels, width, (int64_t)(t + k) - (int64_t)(width - 1));
+                if (row) add_compensated(&total, v_load_up_to(g + t * channels + c, n) * v_load_up_to(row + c, n));
+            }
+            V sum = compensated_value(total);
+            for (size_t i = 0; i < LANES && i < n; i++) dweight[(c + i) * width + k] += sum[i];
+        }
+        compensated total = {0};
+        for (size_t t = 0; dbias && t < time; t++) add_compensated(&total, v_load_up_to(g + t * channels + c, n));
+        if (dbias) add_to(dbias + c, compensated_value(total), n);
+    }
+}
+
+static void k_causal_convolution_gradient(size_t time, size_t channels, size_t width, size_t begin, size_t end,
+                                          const void *x, const void *history, const void *weight, const void *gradient,
+                                          void *dx, void *dhistory, void *dweight, void *dbias) {
+    T *weights = rk_scratch(RK_SCRATCH_WEIGHTS, width * CHANNEL_BLOCK * sizeof(T));
+    const T *past = history;
+    for (size_t c0 = begin; c0 < end; c0 += CHANNEL_BLOCK) {
+        size_t count = end - c0 < CHANNEL_BLOCK ? end - c0 : CHANNEL_BLOCK;
+        const T *g = (const T *)gradient + c0;
+        transpose_weights(weight, width, c0, count, weights);
+        for (size_t s = 0; s < time; s++)
+            input_gradient((int64_t)s, time, channels, width, g, weights, count, (T *)dx + s * channels + c0);
+        for (size_t h = 0; dhistory && h + 1 < width; h++)
+            input_gradient((int64_t)h - (int64_t)(width - 1), time, channels, width, g, weights, count,
+                           (T *)dhistory + h * channels + c0);
+        parameter_gradient(time, channels, width, (const T *)x + c0, past ? past + c0 : NULL, g, count,
+                           dweight ? (T *)dweight + c0 * width : NULL, dbias ? (T *)dbias + c0 : NULL);
+    }
+}
