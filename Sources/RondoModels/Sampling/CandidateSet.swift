@@ -93,7 +93,9 @@ struct CandidateSet {
     /// Keeps the smallest set of most likely tokens whose probabilities sum to `mass`.
     mutating func keepNucleus(_ mass: Double) {
         let total = weigh()
-        guard let last = border(mass: mass * total, of: { Double($0.weight) }) else { return }
+        // What is lighter than this holds, all together, at most half of what may be left out.
+        let negligible = (1 - mass) * total / Double(2 * count)
+        guard let last = border(mass: mass * total, above: negligible, of: { Double($0.weight) }) else { return }
         keep { !last.precedes($0) }
     }
 
@@ -154,14 +156,20 @@ struct CandidateSet {
     /// Finds the token with which the most likely tokens together reach a mass, in linear time.
     ///
     /// This is quickselect by mass: partition around a pivot, then go on in the part where the mass is reached.
-    /// Returns `nil` if all tokens together do not reach it.
-    private mutating func border(mass: Double, of measure: (Candidate) -> Double) -> Candidate? {
+    /// Tokens that measure no more than `negligible` must not matter to the result; they are passed over. Returns
+    /// `nil` if all tokens together do not reach the mass.
+    private mutating func border(
+        mass: Double, above negligible: Double = 0, of measure: (Candidate) -> Double
+    ) -> Candidate? {
         let count = count
         return scratch.withUnsafeMutableBufferPointer { scratch in
+            var (low, high, needed) = (0, 0, mass)
             candidates.withUnsafeBufferPointer { candidates in
-                for index in 0..<count { scratch[index] = candidates[index] }
+                for index in 0..<count where measure(candidates[index]) > negligible {
+                    scratch[high] = candidates[index]
+                    high += 1
+                }
             }
-            var (low, high, needed) = (0, count, mass)
             while low < high {
                 let (middle, before) = Self.partition(&scratch, low, high, measure)
                 if before >= needed, middle > low {
