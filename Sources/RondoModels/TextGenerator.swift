@@ -1,23 +1,119 @@
+import RondoIO
+import RondoNN
 import RondoTensor
 
-/// Continues a text token by token, in memory that does not grow.
+/// Continues a text token by token, in memory that does not grow with its length.
 public struct TextGenerator: Sendable {
     /// The number of tokens that were read or made.
     public private(set) var position = 0
+    /// Bytes that were made but not shown when the state was saved; empty unless this continues a saved state.
+    public private(set) var pendingBytes: [UInt8] = []
 
-    // init(_ model: RecurrentLanguageModel, sampling: SamplingOptions, seed: UInt64) throws
-    // init(_ model: RecurrentLanguageModel, sampling: SamplingOptions?, resuming stateFile: String) throws
+    private let model: RecurrentLanguageModel
+    private var state: RecurrentState
+    private var logits: [Float]
+    private var sampler: Sampler
+    /// A token that was chosen but not read yet: reading waits until its scores are needed.
+    private var unread: Int32?
+
+    /// How many tokens of a prompt are read at once.
+    private static let chunkLength = 256
+
+    /// Starts before the first token.
+    ///
+    /// - Parameters:
+    ///   - model: The model.
+    ///   - sampling: How tokens are chosen.
+    ///   - seed: Decides all draws.
+    /// - Throws: `RondoError` for options that make no sense.
+    public init(_ model: RecurrentLanguageModel, sampling: SamplingOptions = .init(), seed: UInt64) throws {
+        self.model = model
+        sampler = try Sampler(sampling, seed: seed, vocabularySize: model.configuration.vocabSize)
+        state = try model.initialState(batch: 1)
+        logits = [Float](repeating: 0, count: model.configuration.vocabSize)
+    }
+
+    /// Goes on where a saved state ends, bit for bit.
+    ///
+    /// - Parameters:
+    ///   - model: The model that made the state.
+    ///   - sampling: How tokens are chosen from here on; `nil` for as before.
+    ///   - path: The file that ``save(to:pendingBytes:)`` wrote.
+    /// - Throws: `RondoError` for a damaged file or the state of another model.
+    public init(_ model: RecurrentLanguageModel, sampling: SamplingOptions? = nil, resuming path: String) throws {
+        try self.init(model, seed: 0)
+        let saved = try GenerationState(path, for: snapshot(pendingBytes: []))
+        let header = saved.header
+        sampler = try Sampler(
+            sampling ?? header.sampling, resuming: header.sampler, vocabularySize: model.configuration.vocabSize)
+        position = header.position
+        pendingBytes = header.pendingBytes.map { UInt8($0) }
+        let leaves = saved.tensors.tensors
+        state = try state.replacingTensors(Array(leaves.dropLast()))
+        logits = try saved.tensors.tensors.last?.array(of: Float.self) ?? logits
+    }
+
+    /// Whether nothing was read yet: then there are no scores to choose a first token from.
+    public var isAtStart: Bool { position == 0 }
 
     /// Reads tokens: the prompt.
-    public mutating func read(_ tokens: [Int32]) throws { throw RondoError(.unavailable, "not yet") }
+    ///
+    /// - Throws: `RondoError` of code `outOfRange` for a token outside the vocabulary; then nothing is read.
+    public mutating func read(_ tokens: [Int32]) throws {
+        try sampler.observe(tokens)
+        try advance()
+        for start in stride(from: 0, to: tokens.count, by: Self.chunkLength) {
+            let chunk = Array(tokens[start..<min(start + Self.chunkLength, tokens.count)])
+            try consume(chunk)
+        }
+        position += tokens.count
+    }
 
     /// Makes the next token.
-    public mutating func next() throws -> Int32 { throw RondoError(.unavailable, "not yet") }
+    ///
+    /// - Throws: `RondoError` of code `invalidArgument` at the start, `notFinite` if the model's scores are no numbers.
+    public mutating func next() throws -> Int32 {
+        guard !isAtStart else {
+            throw RondoError(.invalidArgument, "generate: nothing was read yet; give a prompt of at least one token")
+        }
+        try advance()
+        let token = try sampler.sample(logits)
+        unread = token
+        position += 1
+        return token
+    }
 
     /// Saves what was read and made, atomically, to continue later bit for bit.
     ///
     /// - Parameters:
     ///   - path: The file.
     ///   - pendingBytes: Bytes made but not yet shown; ``init(_:sampling:resuming:)`` gives them back.
-    public func save(to path: String, pendingBytes: [UInt8] = []) throws { throw RondoError(.unavailable, "not yet") }
+    /// - Throws: `RondoError` that names the file.
+    public mutating func save(to path: String, pendingBytes: [UInt8] = []) throws {
+        try advance()
+        try snapshot(pendingBytes: pendingBytes).write(to: path)
+    }
+
+    private mutating func advance() throws {
+        guard let token = unread else { return }
+        try consume([token])
+        unread = nil
+    }
+
+    private mutating func consume(_ tokens: [Int32]) throws {
+        let scores = try model.logits(Tensor(tokens, shape: [1, tokens.count]), state: &state)
+        logits = try scores.selecting(1, tokens.count - 1).cast(to: .float32).array(of: Float.self)
+    }
+
+    private func snapshot(pendingBytes: [UInt8]) throws -> GenerationState {
+        let header = GenerationState.Header(
+            architecture: "\(model.configuration.modelType) \(model.configuration.recurrent.cell.rawValue)",
+            configurationDigest: try model.configuration.digest(),
+            modelFingerprint: try model.parameters.fingerprint(), dtype: model.dtype, position: position,
+            sampling: sampler.options, sampler: sampler.state, pendingBytes: pendingBytes.map(Int.init))
+        let own = state.named
+        return GenerationState(
+            header: header,
+            tensors: ParameterSet(paths: own.paths + ["logits"], tensors: own.tensors + [try Tensor(logits)]))
+    }
 }

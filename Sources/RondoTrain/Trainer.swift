@@ -1,13 +1,36 @@
 public import RondoData
+import RondoIO
 public import RondoModels
+import RondoNN
 import RondoTensor
 
 /// Trains a recurrent language model on a text: truncated backpropagation with the state carried along.
+///
+/// A trainer is a value: a copy trains on its own.
 public struct Trainer: Sendable {
-    /// What is being done.
-    public let configuration: TrainingConfiguration
     /// The model as trained so far.
-    public private(set) var model: RecurrentLanguageModel
+    public internal(set) var model: RecurrentLanguageModel
+    /// The text.
+    let corpus: Corpus
+    let split: Corpus.Split
+    let optimizer: any Optimizer
+    var progress: TrainingProgress
+    var streams: ContiguousStreams
+    var optimizerState: OptimizerState
+    var average: WeightAverage?
+    /// The recurrent state after the last window.
+    var carried: RecurrentState
+    /// The last checkpoint of this run, if there is one.
+    var lastCheckpoint: String?
+
+    /// What is being done.
+    public var configuration: TrainingConfiguration { progress.configuration }
+    /// The number of steps done.
+    public var step: Int { progress.step }
+    /// The number of steps when the run is complete; `nil` while a limit in minutes waits for the speed.
+    public var totalSteps: Int? { progress.totalSteps }
+    /// The model to measure and to use: the averaged weights if an average is kept.
+    public var bestEstimate: RecurrentLanguageModel { average?.applied(to: model) ?? model }
 
     /// Begins a run.
     ///
@@ -16,7 +39,16 @@ public struct Trainer: Sendable {
     ///   - corpus: The text that the configuration names.
     /// - Throws: `RondoError` for a configuration or a text that cannot work, before any work is done.
     public init(_ configuration: TrainingConfiguration, corpus: Corpus) throws {
-        throw RondoError(.unavailable, "not yet")
+        try configuration.validate()
+        var generator = Generator(seed: configuration.seed)
+        var initialization = generator.split()
+        let progress = TrainingProgress(
+            configuration: configuration, corpusFingerprint: corpus.fingerprint, generator: generator.split())
+        // The text is looked at first: making a large model takes time.
+        let (split, streams) = try Self.layOut(corpus, configuration)
+        let model = try RecurrentLanguageModel(configuration.model, using: &initialization)
+        try self.init(progress, model: model, corpus: corpus, split: split, streams: streams)
+        self.progress.totalSteps = configuration.totalSteps(windowsPerEpoch: streams.windowsPerEpoch)
     }
 
     /// Goes on with a run from a checkpoint, bit for bit as if it had never stopped.
@@ -27,21 +59,84 @@ public struct Trainer: Sendable {
     ///   - totalSteps: A new number of steps to extend or shorten the run; `nil` keeps the plan.
     /// - Throws: `RondoError` for a damaged or foreign checkpoint, or another text.
     public init(resuming checkpoint: String, corpus: Corpus, totalSteps: Int? = nil) throws {
-        throw RondoError(.unavailable, "not yet")
+        let progress = try TrainingCheckpoint.readProgress(checkpoint)
+        try progress.configuration.validate()
+        try corpus.requireFingerprint(progress.corpusFingerprint)
+        let (split, streams) = try Self.layOut(corpus, progress.configuration)
+        let model = try RecurrentLanguageModel(folder: checkpoint, averaged: false)
+        guard model.configuration == progress.configuration.model else {
+            throw RondoError(
+                .corruptFile,
+                "checkpoint '\(checkpoint)': \(ModelFolder.configuration) and "
+                    + "\(TrainingCheckpoint.progressFile) describe different models; resume from an earlier checkpoint")
+        }
+        try self.init(progress, model: model, corpus: corpus, split: split, streams: streams)
+        try restore(from: checkpoint)
+        if let totalSteps {
+            try requireValue(totalSteps >= step, "steps", totalSteps, "at least the \(step) already done")
+            self.progress.totalSteps = totalSteps
+        }
     }
 
-    /// Trains until the plan is done, the validation part stops getting better, or somebody asks to stop.
+    private init(
+        _ progress: TrainingProgress, model: RecurrentLanguageModel, corpus: Corpus, split: Corpus.Split,
+        streams: ContiguousStreams
+    ) throws {
+        let configuration = progress.configuration
+        let optimizer = try configuration.optimizer.makeOptimizer()
+        self.progress = progress
+        self.model = model
+        self.corpus = corpus
+        self.split = split
+        self.streams = streams
+        self.optimizer = optimizer
+        optimizerState = try OptimizerState(for: optimizer, module: model)
+        carried = try model.initialState(batch: configuration.batchSize)
+        average =
+            try configuration.emaDecay > 0
+            ? WeightAverage(decay: configuration.emaDecay, parameters: model.parameters) : nil
+    }
+
+    /// Splits the text and lays out the training part; refuses a text that is too short.
+    private static func layOut(
+        _ corpus: Corpus, _ configuration: TrainingConfiguration
+    ) throws -> (Corpus.Split, ContiguousStreams) {
+        let split = try corpus.split(validationFraction: configuration.data.validationFraction)
+        let streams = try ContiguousStreams(
+            corpus.bytes, in: split.training, batch: configuration.batchSize, time: configuration.windowLength,
+            seed: configuration.seed)
+        return (split, streams)
+    }
+}
+
+// MARK: - Checkpoints
+
+extension Trainer {
+    /// Writes a whole checkpoint into an existing empty folder.
     ///
-    /// - Parameters:
-    ///   - store: Keeps the checkpoints.
-    ///   - observer: Hears of every step.
-    ///   - shouldStop: Asked after every step; `true` saves a checkpoint and returns.
-    /// - Returns: How the run ended.
-    /// - Throws: `RondoError` of code `notFinite` that names the first bad layer when a number stops being finite, or
-    ///   what the store or the observer throws.
-    public mutating func run(
-        store: any CheckpointStore, observer: any TrainingObserver, shouldStop: () -> Bool = { false }
-    ) throws -> TrainingResult {
-        throw RondoError(.unavailable, "not yet")
+    /// - Throws: `RondoError` that names the file.
+    public func write(to folder: String) throws {
+        try model.write(to: folder)
+        try TensorFile.write(
+            optimizerState.named, to: FileSystem.join(folder, TrainingCheckpoint.optimizerFile))
+        if let average {
+            try average.applied(to: model).writeWeights(to: FileSystem.join(folder, ModelFolder.averagedWeights))
+        }
+        try TrainingCheckpoint.write(progress, state: carried.named, to: folder)
+    }
+
+    private mutating func restore(from folder: String) throws {
+        let optimizerFile = try TensorFile(FileSystem.join(folder, TrainingCheckpoint.optimizerFile))
+        try optimizerState.restore(
+            step: step, from: optimizerFile.read(optimizerState.named.expectations))
+        let states = try TensorFile(FileSystem.join(folder, TrainingCheckpoint.stateFile))
+        carried = try carried.replacingTensors(states.read(carried.named.expectations).tensors)
+        if let average {
+            let file = try TensorFile(FileSystem.join(folder, ModelFolder.averagedWeights))
+            self.average = try WeightAverage(
+                decay: average.decay, parameters: file.read(model.expectations), count: step)
+        }
+        try streams.restore(progress.cursor)
+        lastCheckpoint = folder
     }
 }
