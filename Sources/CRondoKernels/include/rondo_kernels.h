@@ -31,6 +31,8 @@ rk_level rk_best_level(void);
 rk_level rk_current_level(void);
 /// Forces a level, for tests and bug reports. Returns false, changing nothing, when the CPU lacks it.
 bool rk_set_level(rk_level level);
+/// The same for kernels called on this thread only, so that tests do not disturb each other. -1 undoes it.
+bool rk_set_thread_level(int level);
 /// Space-separated names of the CPU features that matter here ("avx2 fma avx512f avx512vnni ...").
 const char *rk_cpu_features(void);
 

@@ -1,5 +1,6 @@
 // Chooses the kernels for this CPU.
 #include "kernels.h"
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -26,10 +27,28 @@ rk_level rk_best_level(void) {
     return RK_BASELINE;
 }
 
+#if defined(__x86_64__)
+static char feature_names[256];
+
+static void name_features(void) {
+    size_t used = 0;
+    __builtin_cpu_init();
+#define NAME(feature) \
+    if (__builtin_cpu_supports(feature)) \
+        used += (size_t)snprintf(feature_names + used, sizeof feature_names - used, used > 0 ? " %s" : "%s", feature);
+    NAME("avx2") NAME("fma") NAME("f16c") NAME("bmi2") NAME("avx512f") NAME("avx512vl") NAME("avx512dq")
+    NAME("avx512bw") NAME("avx512vnni") NAME("avx512bf16")
+#undef NAME
+}
+#endif
+
 // -1: not chosen yet. Threads that race to choose store the same value.
 static atomic_int current_level = -1;
 
+static _Thread_local int thread_level = -1;
+
 rk_level rk_current_level(void) {
+    if (thread_level >= 0) return (rk_level)thread_level;
     int level = atomic_load_explicit(&current_level, memory_order_relaxed);
     if (level < 0) {
         level = (int)rk_best_level();
@@ -42,6 +61,24 @@ bool rk_set_level(rk_level level) {
     if (level < RK_BASELINE || level > rk_best_level()) return false;
     atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
     return true;
+}
+
+bool rk_set_thread_level(int level) {
+    if (level > (int)rk_best_level()) return false;
+    thread_level = level < 0 ? -1 : level;
+    return true;
+}
+
+const char *rk_cpu_features(void) {
+#if defined(__x86_64__)
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, name_features);
+    return feature_names;
+#elif defined(__aarch64__)
+    return "neon fma";
+#else
+    return "";
+#endif
 }
 
 const struct rk_kernels *rk_kernels_for(rk_type type) { return tables[rk_current_level()][type]; }
