@@ -3,6 +3,7 @@
 #ifndef RK_KERNELS_H
 #define RK_KERNELS_H
 
+#include "recurrent.h"
 #include "rondo_kernels.h"
 
 // Every kernel that exists per level and type: X(name, result, parameters). The template defines it as
@@ -66,6 +67,7 @@
 #define RK_MEMBER(name, result, parameters) result(*name) parameters;
 struct rk_kernels {
     RK_KERNEL_LIST(RK_MEMBER)
+    RECURRENT_KERNEL_LIST(RK_MEMBER)
 };
 #undef RK_MEMBER
 

@@ -14,6 +14,7 @@
 #include "random.inc.h"
 #include "cast.inc.h"
 #include "gemm.inc.h"
+#include "recurrent.inc.h"
 
 #define RK_ENTRY(name, result, parameters) .name = k_##name,
-const struct rk_kernels RK_TABLE = {RK_KERNEL_LIST(RK_ENTRY)};
+const struct rk_kernels RK_TABLE = {RK_KERNEL_LIST(RK_ENTRY) RECURRENT_KERNEL_LIST(RK_ENTRY)};
