@@ -65,7 +65,7 @@ let package = Package(
         tests("RondoTensor", ["CRondoKernels"]),
         tests("RondoNN"),
         tests("RondoIO"),
-        tests("RondoTracking"),
+        tests("RondoTracking", ["CZlib"]),
         tests("RondoModels"),
         tests("RondoData"),
         tests("RondoTrain"),

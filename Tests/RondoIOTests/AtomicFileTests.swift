@@ -1,6 +1,7 @@
 import Glibc
 import RondoIO
 import RondoTensor
+import RondoTestSupport
 import Testing
 
 @Suite struct AtomicFileTests {

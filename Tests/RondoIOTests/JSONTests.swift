@@ -1,5 +1,6 @@
 import RondoIO
 import RondoTensor
+import RondoTestSupport
 import Testing
 
 @Suite struct JSONTests {

@@ -1,5 +1,6 @@
 import RondoIO
 import RondoTensor
+import RondoTestSupport
 import Testing
 
 @Suite struct SafetensorsTests {
@@ -108,7 +109,7 @@ import Testing
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 8, "take 4 bytes, but it has 8"),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8, "leaves a gap"),
         (
-            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#,
+            #"{"a":{"dtype":"I16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"I8","shape":[4],"data_offsets":[2,6]}}"#,
             6, "overlaps"
         ),
         (

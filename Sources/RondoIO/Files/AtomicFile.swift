@@ -3,8 +3,8 @@ import RondoTensor
 
 /// Writes files that are either complete or not there at all.
 ///
-/// The content goes to a temporary file in the same folder, is flushed to the disk, and then takes the final name in one
-/// step. Whatever happens before that step (an error, a full disk, a killed process), the old file stays as it was.
+/// The content goes to a temporary file in the same folder, is flushed to the disk, and then takes the final name in
+/// one step. Whatever happens before that step (an error, a full disk, a killed process), the old file stays as it was.
 public enum AtomicFile {
     /// Writes a file through a closure.
     ///

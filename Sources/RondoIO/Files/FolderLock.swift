@@ -27,7 +27,8 @@ public final class FolderLock: Sendable {
         let process = holder.flatMap { $0.split(whereSeparator: \.isWhitespace).first }.map { "process \($0)" }
         return RondoError(
             .conflict,
-            "'\(folder)' is in use by \(process ?? "another process"); wait until it ends, stop it, or choose another folder"
+            "'\(folder)' is in use by \(process ?? "another process"); wait until it ends, stop it, or choose another "
+                + "folder"
         )
     }
 }

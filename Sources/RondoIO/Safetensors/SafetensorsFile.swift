@@ -120,8 +120,8 @@ public struct SafetensorsFile: Sendable {
         guard found == checksum else {
             throw RondoError(
                 .corruptFile,
-                "'\(path)' is damaged: its content has the check value \(found), expected \(checksum); use another copy "
-                    + "or an earlier checkpoint")
+                "'\(path)' is damaged: its content has the check value \(found), expected \(checksum); use another "
+                    + "copy or an earlier checkpoint")
         }
     }
 }
@@ -199,7 +199,8 @@ private struct SafetensorsHeader {
         }
         guard offsets[1] - offsets[0] == byteCount else {
             throw damage(
-                "tensor '\(name)' (\(dtypeName), shape \(shape)) has \(offsets[1] - offsets[0]) bytes, expected \(byteCount)"
+                "tensor '\(name)' (\(dtypeName), shape \(shape)) has \(offsets[1] - offsets[0]) bytes, "
+                    + "expected \(byteCount)"
             )
         }
         entries.append(Entry(name: name, dtype: dtype, shape: shape, dataRange: offsets[0]..<offsets[1]))
