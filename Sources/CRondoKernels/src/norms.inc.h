@@ -8,7 +8,10 @@ RK_INLINE T row_mean(V (*f)(V), const T *x, T centre, size_t columns) {
     V part[4] = {0}, shift = v_set(centre);
     size_t j = 0;
     for (; j + 4 * LANES <= columns; j += 4 * LANES)
-        for (int k = 0; k < 4; k++) part[k] += f(v_load(x + j + k * LANES) - shift);
+        for (int k = 0; k < 4; k++) {
+            part[k] += f(v_load(x + j + k * LANES) - shift);
+            prefetch_next(x + j + k * LANES, columns);
+        }
     for (; j < columns; j += LANES) {
         size_t n = columns - j;
         part[0] += v_first(n) != 0 ? f(v_load_up_to(x + j, n) - shift) : v_set(0);

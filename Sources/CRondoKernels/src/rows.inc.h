@@ -4,7 +4,8 @@
 /// The largest element; NaN is passed over (it comes back through the sum).
 RK_INLINE T row_max(const T *x, size_t columns) { return fold_row(v_max, -(T)INFINITY, x, columns); }
 
-/// Sum of e^(x - m) over a row; stores the terms in `terms` unless that is NULL.
+/// Sum of e^(x - m) over a row; stores the terms in `terms` unless that is NULL. Fetches the next row meanwhile: the
+/// CPU's own prefetching ends at page boundaries, and rows are often pages.
 RK_INLINE T row_exp_sum(const T *x, T m, T *terms, size_t columns) {
     V part[2] = {0}, shift = v_set(m);
     size_t j = 0;
@@ -12,6 +13,8 @@ RK_INLINE T row_exp_sum(const T *x, T m, T *terms, size_t columns) {
         V a = v_exp(v_load(x + j) - shift), b = v_exp(v_load(x + j + LANES) - shift);
         part[0] += a;
         part[1] += b;
+        prefetch_next(x + j, columns);
+        prefetch_next(x + j + LANES, columns);
         if (terms) v_store(terms + j, a), v_store(terms + j + LANES, b);
     }
     for (; j < columns; j += LANES) {

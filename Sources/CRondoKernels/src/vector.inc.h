@@ -100,6 +100,11 @@ RK_INLINE I v_first(size_t count) {
     return lane < (TI)(count < LANES ? count : LANES);
 }
 
+/// Fetches what lies `distance` elements on; may point past the end.
+RK_INLINE void prefetch_next(const T *p, size_t distance) {
+    __builtin_prefetch((const void *)((uintptr_t)p + distance * sizeof(T)));
+}
+
 // --- arithmetic ---------------------------------------------------------------------------------
 
 #if defined(__FMA__) || RK_VECTOR_BYTES > 16 || defined(__aarch64__)
