@@ -18,8 +18,10 @@ public struct Linear: Module {
 
     /// Applies the layer.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        let product = try x.matmul(weight.transposed())
-        return try bias.map { try product + $0 } ?? product
+        try x.mappingRows { rows in
+            let product = try rows.matmul(weight.transposed())
+            return try bias.map { try product + $0 } ?? product
+        }
     }
 
     /// Visits `weight` and `bias`.

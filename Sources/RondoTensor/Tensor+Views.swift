@@ -39,6 +39,23 @@ extension Tensor {
         return try permuted(axes)
     }
 
+    /// Applies a map of matrix rows to all leading axes, seen as the rows of one matrix `[rows, last extent]`.
+    ///
+    /// The rows keep the order they have in memory, so that a time-major tensor seen batch-major is not copied; the
+    /// result is a view in the same order.
+    public func mappingRows(_ body: (Tensor) throws -> Tensor) throws -> Tensor {
+        let leading = (0..<Swift.max(0, rank - 1)).sorted { (strides[$0], $1) > (strides[$1], $0) }
+        let order = leading + (rank > 0 ? [rank - 1] : [])
+        let ordered = try permuted(order)
+        guard rank > 2, ordered.isContiguous, leading != Array(0..<rank - 1) else {
+            let result = try body(reshaped([-1, shape.last ?? 1]))
+            return try result.reshaped(shape.dropLast() + [result.shape[1]])
+        }
+        let result = try body(ordered.reshaped([-1, shape[rank - 1]]))
+        let inverse = order.indices.map { order.firstIndex(of: $0) ?? 0 }
+        return try result.reshaped(ordered.shape.dropLast() + [result.shape[1]]).permuted(inverse)
+    }
+
     /// A new axis of extent 1 in front of `axis`.
     public func expanded(at axis: Int) throws -> Tensor {
         let position = axis < 0 ? axis + rank + 1 : axis

@@ -46,6 +46,20 @@ private func counting(_ shape: [Int], dtype: DType = .float32) throws -> Tensor 
         #expect(try x.padded(1, before: 1, after: 2).array(of: Float.self).prefix(7) == [0, 0, 1, 2, 3, 0, 0])
     }
 
+    @Test func mapsRowsInMemoryOrder() throws {
+        let x = try counting([3, 2, 4]).transposed(0, 1)
+        var seen: [Float] = []
+        let y = try x.mappingRows { rows in
+            seen = try rows.array(of: Float.self)
+            #expect(rows.shape == [6, 4] && rows.storage === x.storage)
+            return try rows.sum([1], keepingAxes: true)
+        }
+        #expect(seen == (0..<24).map(Float.init))
+        #expect(y.shape == [2, 3, 1])
+        #expect(try y.array(of: Float.self) == x.sum([2]).array(of: Float.self))
+        #expect(try counting([4]).mappingRows { try $0 * 2 }.shape == [4])
+    }
+
     @Test func broadcastingNamesTheAxisThatDiffers() throws {
         let error = #expect(throws: RondoError.self) { try counting([2, 3]) + counting([2, 4]) }
         let message = try #require(error).message
