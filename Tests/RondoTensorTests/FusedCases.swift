@@ -1,0 +1,84 @@
+import RondoTensor
+
+/// One fused operation with operands that stress it.
+struct FusedCase: Sendable, CustomStringConvertible {
+    var name: String
+    var operation: any FusedOperation
+    var inputs: [Tensor]
+    /// Terms summed into one result, for the tolerance.
+    var length: Int
+
+    var description: String { "\(name) \(inputs.map(\.shape))" }
+
+    /// Every fused operation at odd sizes.
+    static func all(_ dtype: DType) throws -> [FusedCase] {
+        var generator = Generator(seed: 11)
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func targets(_ rows: Int, _ classes: Int) throws -> Tensor {
+            try Tensor(
+                (0..<rows).map { row in
+                    row % 5 == 3 ? -100 : Int32.random(in: 0..<Int32(classes), using: &generator)
+                })
+        }
+        var cases: [FusedCase] = []
+        func add(_ name: String, _ operation: any FusedOperation, _ inputs: [Tensor], _ length: Int) {
+            cases.append(FusedCase(name: name, operation: operation, inputs: inputs, length: length))
+        }
+        for (rows, columns) in [(1, 1), (3, 3), (1, 33), (7, 100), (0, 5), (3, 1027)] {
+            let x = try draw(rows, columns)
+            add("softmax", Softmax(), [x], columns)
+            add("logSoftmax", Softmax(logarithm: true), [x], columns)
+            add("softmax of a view", Softmax(), [try draw(columns, rows).transposed()], columns)
+            for kind in [Normalization.Kind.layer, .rms] {
+                let weights = [try draw(columns), try draw(columns)]
+                for count in 0...2 {
+                    add("\(kind.rawValue) norm", Normalization(kind), [x] + weights.prefix(count), columns + rows)
+                }
+            }
+            for smoothing in [0, 0.1] {
+                let operation = CrossEntropy(labelSmoothing: smoothing)
+                add("crossEntropy", operation, [x, try targets(rows, columns)], columns)
+            }
+        }
+        for (batch, time, channels, width) in [(1, 1, 1, 1), (2, 5, 3, 4), (3, 33, 100, 3), (1, 2, 65, 5), (2, 0, 3, 2)] {
+            let inputs = [
+                try draw(batch, time, channels), try draw(channels, width), try draw(batch, width - 1, channels),
+                try draw(channels),
+            ]
+            add("causalConvolution", CausalConvolution(), Array(inputs.prefix(3)), batch * time)
+            add("causalConvolution", CausalConvolution(), inputs, batch * time)
+        }
+        for (rows, count, length) in [(1, 1, 1), (3, 5, 8), (2, 33, 33), (1, 100, 200), (3, 7, 7), (2, 4, 4)] {
+            add("rfft", RealFourierTransform(length: length), [try draw(rows, count)], length * length)
+            let half = length / 2 + 1
+            add(
+                "irfft", InverseRealFourierTransform(length: length), [try draw(rows, half), try draw(rows, half)],
+                length * length)
+        }
+        for shape in [[1], [33], [3, 100], [0, 4]] {
+            let x = try generator.normal(shape, dtype: dtype)
+            add("dropout", try DropoutOperation(probability: 0.4, count: x.count, using: &generator), [x], 1)
+        }
+        return cases
+    }
+
+    /// Where a derivative in float64 can be compared with differences in reasonable time.
+    var isSmall: Bool { inputs.allSatisfy { $0.count <= 700 } }
+
+    /// Outputs and the inputs' derivatives, for fixed random cotangents.
+    func results(_ mode: FusedMode) throws -> [Tensor] {
+        let (outputs, pullback) = try valuesAndPullback(of: inputs) { try operation($0, mode: mode) }
+        var generator = Generator(seed: 5)
+        let cotangents = try outputs.map { try generator.normal($0.shape, dtype: $0.dtype) }
+        return try outputs + pullback(cotangents).filter { $0.dtype == inputs[0].dtype }
+    }
+
+    /// Says where kernel and reference differ.
+    func mismatch(_ tolerance: (FusedCase) -> (Tensor, Tensor) throws -> String?) throws -> String? {
+        let compare = tolerance(self)
+        for (index, (kernel, reference)) in try zip(results(.kernel), results(.reference)).enumerated() {
+            if let difference = try compare(kernel, reference) { return "\(self), result \(index): \(difference)" }
+        }
+        return nil
+    }
+}
