@@ -68,7 +68,7 @@ let package = Package(
         tests("RondoTracking", ["CZlib"]),
         tests("RondoModels"),
         tests("RondoData"),
-        tests("RondoTrain"),
+        tests("RondoTrain", resources: [.copy("Vectors")]),
         tests("RondoCLI"),
     ]
 )

@@ -40,7 +40,9 @@ struct FusedCase: Sendable, CustomStringConvertible {
                 add("crossEntropy", operation, [x, try targets(rows, columns)], columns)
             }
         }
-        for (batch, time, channels, width) in [(1, 1, 1, 1), (2, 5, 3, 4), (3, 33, 100, 3), (1, 2, 65, 5), (2, 0, 3, 2)] {
+        for (batch, time, channels, width) in [
+            (1, 1, 1, 1), (2, 5, 3, 4), (3, 33, 100, 3), (1, 2, 65, 5), (2, 0, 3, 2),
+        ] {
             let inputs = [
                 try draw(batch, time, channels), try draw(channels, width), try draw(batch, width - 1, channels),
                 try draw(channels),

@@ -31,7 +31,7 @@ import Testing
     @Test(arguments: Runtime.InstructionSet.allCases)
     func everyInstructionSetAgrees(_ set: Runtime.InstructionSet) async {
         guard Runtime.InstructionSet.available.contains(set) else { return }
-        await #expect(processExitsWith: .success) { [name = set.rawValue] in
+        await #expect(processExitsWith: .success) { [name = set.rawValue as String] in
             let set = try #require(Runtime.InstructionSet(rawValue: name))
             try Runtime.useInstructionSet(set)
             #expect(Runtime.instructionSet == set)

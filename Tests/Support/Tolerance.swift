@@ -21,7 +21,9 @@ public struct Tolerance: Sendable {
         relative = 8 * epsilon * Double(max(1, depth)) * Double(max(1, length)).squareRoot()
     }
 
-    /// Says how `actual` misses `expected`, or `nil` if it does not. NaN never fits.
+    /// Says how `actual` misses `expected`, or `nil` if it does not.
+    ///
+    /// NaN never fits.
     public func mismatch(_ actual: Tensor, _ expected: Tensor) throws -> String? {
         guard actual.shape == expected.shape else { return "shape \(actual.shape), expected \(expected.shape)" }
         let found = try actual.detached().cast(to: .float64).array(of: Double.self)
