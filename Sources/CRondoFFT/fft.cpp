@@ -21,6 +21,11 @@ struct Transform {
     }
 
     void forward(const Scalar *x, size_t count, size_t length, Scalar *real, Scalar *imaginary) {
+        if (length == 1) {  // Eigen reads scratch memory here that it never made.
+            real[0] = count > 0 ? x[0] : Scalar(0);
+            imaginary[0] = Scalar(0);
+            return;
+        }
         values.assign(length, Scalar(0));
         std::copy(x, x + count, values.begin());
         spectrum.resize(length);
@@ -32,6 +37,10 @@ struct Transform {
     }
 
     void inverse(const Scalar *real, const Scalar *imaginary, size_t length, Scalar *x) {
+        if (length == 1) {
+            x[0] = real[0];
+            return;
+        }
         spectrum.resize(length);
         for (size_t k = 0; k <= length / 2; ++k) {
             bool edge = k == 0 || 2 * k == length;

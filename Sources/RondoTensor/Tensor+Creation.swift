@@ -159,7 +159,7 @@ extension Tensor {
         return unique
     }
 
-    /// A dense copy in memory of its own.
+    /// A dense copy in memory of its own, through which no derivative flows (as through ``contiguous()``).
     public func copied() throws -> Tensor {
         try storage.backend.evaluate(.copy, [self.detached()], shape: shape, dtype: dtype)
     }

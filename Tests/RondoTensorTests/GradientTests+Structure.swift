@@ -9,7 +9,7 @@ extension GradientTests {
             { try $0.reshaped([6, -1]) }, { try $0.permuted([2, 0, 1]) }, { try $0.transposed().reshaped([8, 3]) },
             { try $0.expanded(at: 1).broadcast(to: [2, 5, 3, 4]) }, { try $0.sliced(2, 1..<4, step: 2) },
             { try $0.sliced(1, 2..<2) }, { try $0.selecting(1, -1) }, { try $0.sliced(0, 1..<2).squeezed(0) },
-            { try $0.padded(1, before: 2, after: 1) }, { try $0.transposed().contiguous() }, { try $0.copied() * $0 },
+            { try $0.padded(1, before: 2, after: 1) }, { try $0.transposed().contiguous() },
         ]
         for (index, body) in bodies.enumerated() {
             #expect(try GradientCheck.mismatch(inputs) { [try body($0[0])] } == nil, "view \(index)")

@@ -99,7 +99,7 @@ private struct Vectors: Decodable {
         let moved = try Self.step(Lion(learningRate: 0.25, weightDecay: 0), [1, 2, 3, 4], [0.3, -5, 1e-30, 0])
         #expect(moved == [0.75, 2.25, 2.75, 4])
         let decayed = try Self.step(Lion(learningRate: 0.25, weightDecay: 1), [4], [1])
-        #expect(decayed == [4 - 0.25 * (1 + 4)])
+        #expect(decayed == [2.75])
     }
 
     @Test func newtonSchulzBringsSingularValuesNearOne() throws {
@@ -215,7 +215,7 @@ private struct Vectors: Decodable {
             let x = try model.embedding(Tensor([1, 2, 3] as [Int32]))
             return try model.head(model.norm(model.hidden(x))).square().mean()
         }
-        #expect(gradients.tensors.allSatisfy(\.isContiguous))
+        for gradient in gradients.tensors { #expect(gradient.isContiguous) }
         let addresses = model.parameters.tensors.map(\.storage.pointer)
         let moments = state.named.tensors.map(\.storage.pointer)
         for _ in 0..<2 { try state.update(&model, gradients: gradients, by: rule) }

@@ -88,7 +88,7 @@ public final class CPUBackend: Backend {
     /// int32 arithmetic is exact in float64, and rare: it runs there.
     private func throughDoubles(_ primitive: Primitive, _ inputs: [Tensor], _ dtype: DType) throws -> Tensor? {
         switch primitive {
-        case .unary, .affine, .power, .clamp, .binary, .reduce, .cumulativeSum, .matmul:
+        case .unary, .affine, .power, .clamp, .binary, .select, .reduce, .cumulativeSum, .matmul:
             return try Tensor.apply(primitive, inputs.map { try $0.detached().cast(to: .float64) }).cast(to: dtype)
         case .argument, .argumentSort:
             guard inputs[0].dtype == .int32 else { return nil }

@@ -109,6 +109,7 @@ extension Primitive {
 
     /// The product of all other elements, from the products before and after each one (right with zeros too).
     private static func productGradient(_ x: Tensor, _ axes: [Int], _ g: Tensor) throws -> Tensor {
+        guard x.count > 0 else { return x }
         let kept = x.shape.indices.filter { !axes.contains($0) }
         let order = kept + axes
         let rows = try x.permuted(order).reshaped([kept.map { x.shape[$0] }.reduce(1, *), -1])
