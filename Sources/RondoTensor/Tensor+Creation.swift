@@ -132,7 +132,9 @@ extension Tensor {
         return try body(UnsafeMutableRawBufferPointer(start: mutableBytes, count: byteCount))
     }
 
-    /// `self += scale * other`, in place when nobody else sees this memory. Not differentiated.
+    /// `self += scale * other`, in place when nobody else sees this memory.
+    ///
+    /// Derivatives do not flow through it.
     public mutating func accumulate(_ other: Tensor, scale: Double = 1) throws {
         guard dtype == other.dtype, shape == other.shape, dtype.isDifferentiable, other.isContiguous,
             isUniqueAndDense()
