@@ -1,3 +1,9 @@
 import RondoCLI
 
-print("rondo")
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+exit(RondoTool.run(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,97 @@
+import ArgumentParser
+import RondoData
+import RondoIO
+import RondoTensor
+import RondoTrain
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// `rondo evaluate`.
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Measure how well a model predicts a text: bits per byte and perplexity.",
+        discussion: """
+            Example:
+              rondo evaluate --model runs/book --text other.txt
+              rondo evaluate --model runs/book --text book.txt --validation-fraction 0.1
+
+            Every byte is predicted once, from all before it.
+            """)
+
+    @Option(
+        help: ArgumentHelp("A run folder or a checkpoint (default: the last run in runs/).", valueName: "dir"),
+        completion: .directory)
+    var model: String?
+
+    @Option(
+        help: ArgumentHelp("A file, a folder, or - for standard input; may be repeated.", valueName: "path"),
+        completion: .file())
+    var text: [String]
+
+    @Option(help: ArgumentHelp("Measure only this share at the end: the part that training left out.", valueName: "x"))
+    var validationFraction: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Rows into which the text is cut, each read from a fresh state; more are faster.", valueName: "n"))
+    var batch = 1
+
+    @OptionGroup var compute: ComputeOptions
+    @OptionGroup var global: GlobalOptions
+
+    mutating func validate() throws {
+        guard (1...65_536).contains(batch) else {
+            throw ValidationError("--batch \(batch): must be between 1 and 65536.")
+        }
+        if let validationFraction, !(validationFraction > 0 && validationFraction < 1) {
+            throw ValidationError("--validation-fraction \(validationFraction): must be between 0 and 1.")
+        }
+    }
+
+    func run() throws {
+        Interruption.listen()
+        compute.apply()
+        let console = global.console
+        let loaded = try RunLocator.loadModel(model)
+        let corpus = try Corpus.load(text)
+        console.note("Read: \(corpus.report.summary)")
+        let range = try validationFraction.map { try corpus.split(validationFraction: $0).validation }
+        let watch = Timer()
+        var lastDrawn = Timer()
+        let result = try Evaluator.evaluate(loaded.model, on: corpus.bytes, in: range, batchSize: batch) {
+            done, total in
+            if lastDrawn.seconds > 0.1 {
+                lastDrawn = Timer()
+                console.showProgress("\(Format.percent(Double(done) / Double(total)))  \(Format.count(done)) bytes")
+            }
+            return !Interruption.isRequested
+        }
+        console.clearProgress()
+        if Interruption.isRequested { throw Interruption.exitStatus }
+        try OutputStream.data.writeLine(global.json ? json(result, loaded.folder) : Self.summary(result))
+        console.note("\(Format.count(Double(result.predictedBytes) / watch.seconds)) bytes/s")
+    }
+
+    private static func summary(_ result: Evaluator.Result) -> String {
+        """
+        bits_per_byte  \(Format.decimals(result.bitsPerByte, 4))
+        perplexity     \(Format.decimals(exp(result.loss), 4))
+        bytes          \(result.predictedBytes)
+        """
+    }
+
+    private func json(_ result: Evaluator.Result, _ folder: String) -> String {
+        var object = JSONObject()
+        object["model"] = .string(folder)
+        object["text"] = .array(text.map(JSONValue.string))
+        object["bits_per_byte"] = .real(result.bitsPerByte)
+        object["perplexity"] = .real(exp(result.loss))
+        object["bytes"] = .integer(result.predictedBytes)
+        return JSONValue.object(object).text()
+    }
+}

@@ -1,0 +1,173 @@
+import ArgumentParser
+import RondoData
+import RondoIO
+import RondoModels
+import RondoNN
+import RondoTensor
+
+/// `rondo generate`.
+struct GenerateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate",
+        abstract: "Continue a text with a trained model, byte by byte, as it is made.",
+        discussion: """
+            Example:
+              rondo generate --model runs/book --prompt "Once upon a time" --max-tokens 500
+              rondo generate --model runs/book --prompt-file begin.txt --temperature 0.8 --top-p 0.95 --seed 1
+              rondo generate --model runs/book --prompt "Chapter 1" --state-out after.state
+              rondo generate --model runs/book --state-in after.state --max-tokens 500
+            """)
+
+    @Option(
+        help: ArgumentHelp("A run folder or a checkpoint (default: the last run in runs/).", valueName: "dir"),
+        completion: .directory)
+    var model: String?
+
+    @Option(help: ArgumentHelp("What to continue; - reads standard input.", valueName: "text"))
+    var prompt: String?
+
+    @Option(
+        help: ArgumentHelp("A file with what to continue; - is standard input.", valueName: "file"), completion: .file()
+    )
+    var promptFile: String?
+
+    @Option(help: ArgumentHelp("Bytes to make at most.", valueName: "n"))
+    var maxTokens = 200
+
+    @Option(help: ArgumentHelp("Stop before this text appears; may be repeated.", valueName: "text"))
+    var stop: [String] = []
+
+    @Flag(help: "Print the prompt before its continuation.")
+    var echo = false
+
+    @OptionGroup(title: "Sampling")
+    var sampling: SamplingArguments
+
+    @Option(help: ArgumentHelp("Seed of all draws (default: a new one, which is printed).", valueName: "n"))
+    var seed: UInt64?
+
+    @Option(
+        help: ArgumentHelp("Continue from a state that --state-out saved, bit for bit.", valueName: "file"),
+        completion: .file())
+    var stateIn: String?
+
+    @Option(
+        help: ArgumentHelp("Save all that was read and made, to continue later.", valueName: "file"),
+        completion: .file())
+    var stateOut: String?
+
+    @OptionGroup var compute: ComputeOptions
+    @OptionGroup var global: GlobalOptions
+
+    mutating func validate() throws {
+        guard maxTokens >= 0 else { throw ValidationError("--max-tokens \(maxTokens): must be at least 0.") }
+        if prompt != nil && promptFile != nil {
+            throw ValidationError("--prompt and --prompt-file exclude each other.")
+        }
+        if stateIn != nil && seed != nil {
+            throw ValidationError("--seed and --state-in exclude each other: the state holds the draws' position.")
+        }
+    }
+
+    func run() throws {
+        Interruption.listen()
+        compute.apply()
+        let console = global.console
+        let loaded = try RunLocator.loadModel(model)
+        console.detail("Model: \(loaded.folder), \(Format.count(loaded.model.parameterCount)) parameters")
+        var session = try makeSession(loaded.model, console: console)
+        try session.readPrompt(try promptBytes())
+        if echo { try session.showPrompt() }
+        let reason = try session.generate(maxTokens: maxTokens)
+        if let stateOut { try session.save(to: stateOut) } else { try session.flush() }
+        try report(session, reason, console: console)
+        if reason == .interrupted { throw Interruption.exitStatus }
+    }
+
+    private func makeSession(_ model: RecurrentLanguageModel, console: Console) throws -> GenerationSession {
+        let generator: TextGenerator
+        var usedSeed: UInt64?
+        if let stateIn {
+            generator = try TextGenerator(
+                model, sampling: sampling.isGiven ? try sampling.options() : nil, resuming: stateIn)
+        } else {
+            let seed = seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
+            if self.seed == nil, !(try sampling.options()).isGreedy { console.note("seed: \(seed)") }
+            usedSeed = seed
+            generator = try TextGenerator(model, sampling: sampling.options(), seed: seed)
+        }
+        let state = try model.initialState(batch: 1)
+        return GenerationSession(
+            generator, seed: usedSeed, stops: try StopStrings(stop), stream: global.json ? nil : .data,
+            stateBytes: state.named.tensors.reduce(0) { $0 + $1.count * $1.dtype.byteCount })
+    }
+
+    private func promptBytes() throws -> [UInt8] {
+        if let prompt, prompt != "-" { return Array(prompt.utf8) }
+        guard let source = promptFile ?? prompt else { return [] }
+        // Through /dev/stdin, standard input is read like any file.
+        return try FileSystem.readBytes(source == "-" ? "/dev/stdin" : source)
+    }
+
+    private func report(_ session: GenerationSession, _ reason: GenerationSession.StopReason, console: Console) throws {
+        if global.json {
+            try OutputStream.data.writeLine(session.json(reason).text())
+        } else if OutputStream.data.isTerminal {
+            try OutputStream.data.write(Array("\n".utf8))
+        }
+        console.note(session.timingLine)
+    }
+}
+
+/// How bytes are chosen; the defaults are the model's own distribution.
+struct SamplingArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("Divides the scores; 0 takes the most likely byte (default: 1).", valueName: "x"))
+    var temperature: Double?
+
+    @Option(help: ArgumentHelp("Draw from the k most likely; 0 for all.", valueName: "k"))
+    var topK: Int?
+
+    @Option(help: ArgumentHelp("Draw from the most likely with this mass together; 1 for all.", valueName: "p"))
+    var topP: Double?
+
+    @Option(help: ArgumentHelp("Least probability relative to the most likely; 0 for all.", valueName: "p"))
+    var minP: Double?
+
+    @Option(
+        name: [.long, .customLong("repeat-penalty")],
+        help: ArgumentHelp("Makes recent bytes less likely; 1 for none.", valueName: "x"))
+    var repetitionPenalty: Double?
+
+    @Option(
+        name: [.long, .customLong("repeat-window")],
+        help: ArgumentHelp("How many bytes count as recent; -1 for all.", valueName: "n"))
+    var repetitionWindow: Int?
+
+    @Flag(help: "Always take the most likely byte: --temperature 0.")
+    var greedy = false
+
+    @Option(help: "When the temperature applies: before the cuts (transformers) or after (llama.cpp).")
+    var samplerOrder: SamplerOrder?
+
+    mutating func validate() throws {
+        if greedy && (temperature ?? 0) != 0 {
+            throw ValidationError("--greedy and --temperature exclude each other.")
+        }
+        do { try options().validate() } catch let error as RondoError { throw ValidationError("--\(error)") }
+    }
+
+    /// Whether any option was given.
+    var isGiven: Bool {
+        greedy || samplerOrder != nil || topK != nil || repetitionWindow != nil
+            || [temperature, topP, minP, repetitionPenalty].contains { $0 != nil }
+    }
+
+    func options() throws -> SamplingOptions {
+        let defaults = SamplingOptions()
+        return SamplingOptions(
+            temperature: greedy ? 0 : temperature ?? defaults.temperature, topK: topK ?? defaults.topK,
+            topP: topP ?? defaults.topP, minP: minP ?? defaults.minP,
+            repetitionPenalty: repetitionPenalty ?? defaults.repetitionPenalty,
+            repetitionWindow: repetitionWindow ?? defaults.repetitionWindow, order: samplerOrder ?? defaults.order)
+    }
+}

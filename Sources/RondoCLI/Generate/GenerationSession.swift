@@ -1,0 +1,112 @@
+import RondoData
+import RondoIO
+import RondoModels
+import RondoTensor
+
+/// One call of `rondo generate`: what is made, what is shown of it and when, and how long it took.
+struct GenerationSession {
+    /// Why the session ended.
+    enum StopReason: String {
+        case length, stop, interrupted
+    }
+
+    private var generator: TextGenerator
+    private let seed: UInt64?
+    private var stops: StopStrings
+    private var decoder = StreamingDecoder()
+    /// Where bytes go as they are made; without one, all are kept for the result.
+    private let stream: OutputStream?
+    /// A terminal must not be sent half a character.
+    private let keepsCharactersWhole: Bool
+    private var prompt: [UInt8] = []
+    private var shown: [UInt8] = []
+    private let stateBytes: Int
+    private var read = (tokens: 0, seconds: 0.0)
+    private var made = (tokens: 0, seconds: 0.0)
+
+    init(_ generator: TextGenerator, seed: UInt64?, stops: StopStrings, stream: OutputStream?, stateBytes: Int) {
+        self.generator = generator
+        self.seed = seed
+        self.stops = stops
+        self.stream = stream
+        self.stateBytes = stateBytes
+        keepsCharactersWhole = stream?.isTerminal ?? false
+    }
+
+    /// Reads the prompt; a beginning without one starts at a new line.
+    mutating func readPrompt(_ bytes: [UInt8]) throws {
+        prompt = bytes
+        let watch = Timer()
+        let tokens = ByteVocabulary().encode(bytes.isEmpty && generator.isAtStart ? [UInt8(ascii: "\n")] : bytes)
+        try generator.read(tokens)
+        read = (tokens.count, watch.seconds)
+    }
+
+    mutating func showPrompt() throws { try show(prompt) }
+
+    /// Makes bytes until there are enough, a stop string appears, or the user asks to stop.
+    mutating func generate(maxTokens: Int) throws -> StopReason {
+        let watch = Timer()
+        defer { made.seconds = watch.seconds }
+        try show(stops.append(generator.pendingBytes))
+        while !stops.isStopped {
+            if Interruption.isRequested { return .interrupted }
+            if made.tokens >= maxTokens { return .length }
+            let byte = try ByteVocabulary().decode([generator.next()])
+            made.tokens += 1
+            try show(stops.append(byte))
+        }
+        return .stop
+    }
+
+    /// Shows what was kept back because it might have been the beginning of something.
+    mutating func flush() throws { try show(stops.finish(), decoder.finish()) }
+
+    /// Saves the state; what was kept back goes into it and is shown when it is continued.
+    mutating func save(to path: String) throws {
+        let pending = decoder.pending + (stops.isStopped ? [] : stops.pending)
+        try generator.save(to: path, pendingBytes: pending)
+    }
+
+    private mutating func show(_ bytes: [UInt8], _ more: [UInt8] = []) throws {
+        let ready = (keepsCharactersWhole && more.isEmpty ? decoder.append(bytes) : bytes) + more
+        guard !ready.isEmpty else { return }
+        guard let stream else {
+            shown += ready
+            return
+        }
+        try stream.write(ready)
+    }
+
+    // MARK: - Results
+
+    /// Speeds and sizes for people.
+    var timingLine: String {
+        "read \(read.tokens) bytes at \(Self.rate(read)) bytes/s, made \(made.tokens) at \(Self.rate(made)) bytes/s, "
+            + "state \(Format.bytes(stateBytes))"
+    }
+
+    /// Text, speeds and sizes for programs.
+    func json(_ reason: StopReason) -> JSONValue {
+        var object = JSONObject()
+        object["text"] = .string(String(decoding: shown, as: UTF8.self))
+        // JSON cannot hold bytes that are no UTF-8; then the numbers tell what the text cannot.
+        if String(validating: shown, as: UTF8.self) == nil {
+            object["bytes"] = .array(shown.map { .integer($0) })
+        }
+        object["seed"] = seed.map { .integer($0) } ?? .null
+        object["stop_reason"] = .string(reason.rawValue)
+        object["prompt_tokens"] = .integer(read.tokens)
+        object["tokens"] = .integer(made.tokens)
+        object["prompt_tokens_per_second"] = .real(Self.perSecond(read))
+        object["tokens_per_second"] = .real(Self.perSecond(made))
+        object["state_bytes"] = .integer(stateBytes)
+        return .object(object)
+    }
+
+    private static func perSecond(_ work: (tokens: Int, seconds: Double)) -> Double {
+        work.seconds > 0 ? Double(work.tokens) / work.seconds : 0
+    }
+
+    private static func rate(_ work: (tokens: Int, seconds: Double)) -> String { Format.count(perSecond(work)) }
+}

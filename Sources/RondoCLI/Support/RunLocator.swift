@@ -1,0 +1,79 @@
+import RondoIO
+import RondoModels
+import RondoTensor
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Finds runs and models on the disk.
+enum RunLocator {
+    /// Where runs go unless told otherwise.
+    static let runsFolder = "runs"
+
+    /// The store of runs unless told otherwise.
+    static let defaultStore = "\(runsFolder)/rondo.sqlite"
+
+    /// The run below a folder that was worked on last.
+    /// - Throws: `RondoError` of code `notFound` if there is none.
+    static func latestRun(in folder: String = runsFolder) throws -> String {
+        let names = FileSystem.kind(of: folder) == .folder ? try FileSystem.list(folder) : []
+        let runs = names.map { FileSystem.join(folder, $0) }.compactMap { run in
+            lastChange(of: run).map { (path: run, time: $0) }
+        }
+        guard let latest = runs.max(by: { ($0.time, $0.path) < ($1.time, $1.path) }) else {
+            throw RondoError(
+                .notFound, "there is no run in '\(folder)'; train one with `rondo train`, or name its folder")
+        }
+        return latest.path
+    }
+
+    /// The folder with the weights that a path leads to: itself, or the best (else the latest) checkpoint of a run.
+    /// - Throws: `RondoError` that says what is missing.
+    static func modelFolder(_ path: String) throws -> String {
+        guard FileSystem.kind(of: path) == .folder else {
+            throw RondoError(.notFound, "there is no folder '\(path)'; name a run folder or a checkpoint with --model")
+        }
+        if FileSystem.kind(of: FileSystem.join(path, ModelFolder.weights)) != nil { return path }
+        let checkpoints = FileSystem.join(path, "checkpoints")
+        for pointer in ["best", "latest"] {
+            let file = FileSystem.join(path, pointer)
+            guard FileSystem.kind(of: file) == .file else { continue }
+            let name = try FileSystem.readText(file).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+            let checkpoint = FileSystem.join(checkpoints, name)
+            if name.hasPrefix("step-"), FileSystem.kind(of: checkpoint) == .folder { return checkpoint }
+        }
+        let reason =
+            FileSystem.kind(of: checkpoints) == .folder ? "has no checkpoint yet" : "is neither a run nor a model"
+        throw RondoError(
+            .notFound, "'\(path)' \(reason); name a run folder, or a folder with \(ModelFolder.weights), with --model")
+    }
+
+    /// The model that a path leads to; without a path, that of the run worked on last.
+    static func loadModel(_ path: String?) throws -> (model: RecurrentLanguageModel, folder: String) {
+        let path = try path ?? latestRun()
+        for _ in 0..<5 {
+            let folder = try modelFolder(path)
+            do {
+                return (try RecurrentLanguageModel(folder: folder), folder)
+            } catch let error as RondoError where error.code == .notFound && folder != path {
+                // A training process may have replaced the checkpoint between the look and the read.
+                if try modelFolder(path) == folder { throw error }
+            }
+        }
+        let folder = try modelFolder(path)
+        return (try RecurrentLanguageModel(folder: folder), folder)
+    }
+
+    /// When a run saved last, or began; `nil` if the folder holds no run.
+    private static func lastChange(of run: String) -> Double? {
+        guard FileSystem.kind(of: FileSystem.join(run, "config.json")) == .file else { return nil }
+        return ["latest", "config.json"].compactMap { name in
+            var status = stat()
+            guard stat(FileSystem.join(run, name), &status) == 0 else { return nil }
+            return Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) * 1e-9
+        }.max()
+    }
+}

@@ -1,0 +1,235 @@
+import ArgumentParser
+import RondoData
+import RondoIO
+import RondoModels
+import RondoNN
+import RondoTensor
+import RondoTracking
+import RondoTrain
+
+/// `rondo train`.
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a language model on a text.",
+        discussion: """
+            Example:
+              rondo train --text book.txt --minutes 5 --out runs/book
+              rondo train --text book.txt --cell gru --steps 2000 optimizer.beta2=0.99
+              rondo train --resume runs/book
+
+            Ctrl-C finishes the step, saves, and says how to go on. Every setting is a key of the configuration, which \
+            --dry-run prints; keys without a flag are set by key=value or in the file of --config.
+            """)
+
+    @OptionGroup var settings: TrainSettings
+
+    @Option(
+        help: ArgumentHelp("Folder of the run (default: runs/<time>-<name>).", valueName: "dir"), completion: .directory
+    )
+    var out: String?
+
+    @Option(help: ArgumentHelp("Name of the run, for the default folder.", valueName: "name"))
+    var name: String?
+
+    @Option(
+        help: ArgumentHelp("JSON file with some or all keys of the configuration.", valueName: "file"),
+        completion: .file(extensions: ["json"]))
+    var config: String?
+
+    @Option(
+        defaultAsFlag: "",
+        help: ArgumentHelp("Go on with a run; without a folder, with the last one in runs/.", valueName: "dir"),
+        completion: .directory)
+    var resume: String?
+
+    @Option(help: ArgumentHelp("The SQLite file that lists all runs.", valueName: "file"), completion: .file())
+    var store = RunLocator.defaultStore
+
+    @Flag(help: "Check everything, print the configuration, and do nothing.")
+    var dryRun = false
+
+    @Argument(help: ArgumentHelp("Keys of the configuration.", valueName: "key=value"))
+    var overrides: [String] = []
+
+    @OptionGroup var global: GlobalOptions
+
+    mutating func validate() throws {
+        if resume != nil, out != nil || config != nil || name != nil {
+            throw ValidationError("--resume goes on with a run as it is; leave out --out, --config and --name.")
+        }
+    }
+
+    func run() throws {
+        // Not in `validate()`, where it would hide the message about a mistyped option before the argument.
+        for argument in overrides where !Override.isOverride(argument) {
+            throw ValidationError("'\(argument)' is no key=value; to name a text, write --text \(argument).")
+        }
+        Interruption.listen()
+        let console = global.console
+        if let resume {
+            try self.resume(resume.isEmpty ? RunLocator.latestRun() : resume, console: console)
+        } else {
+            try begin(console: console)
+        }
+    }
+
+    // MARK: - Beginning
+
+    private func begin(console: Console) throws {
+        var configuration = try resolvedConfiguration(environment: .current)
+        try configuration.validate()
+        let corpus = try loadCorpus(&configuration, console: console)
+        Runtime.threadCount = configuration.threads
+        let trainer = try Trainer(configuration, corpus: corpus)
+        describe(configuration, console: console)
+        if dryRun { return try printPlan(configuration) }
+        let path = out ?? Self.defaultFolder(name ?? Self.name(for: configuration))
+        let folder = try RunFolder(
+            creating: path, configuration: StrictJSON.tree(of: configuration, absentAsNull: true))
+        try train(trainer, in: folder, console: console)
+    }
+
+    /// Flag, then `key=value`, then environment, then file, then default.
+    func resolvedConfiguration(environment: EnvironmentVariables) throws -> TrainingConfiguration {
+        var layers = ConfigurationLayers(exclusiveKeys: LoopSettings.limits)
+        if let config { try layers.add(file: config) }
+        try layers.add(environment, as: TrainSettings.self)
+        try layers.add(overrides)
+        try layers.add(settings)
+        return try layers.resolve(TrainingConfiguration())
+    }
+
+    /// Reads the text, and makes its paths absolute: a run may be resumed from another folder.
+    private func loadCorpus(_ configuration: inout TrainingConfiguration, console: Console) throws -> Corpus {
+        if configuration.data.text.isEmpty {
+            configuration.data.text = try DefaultCorpus.locate(from: [
+                FileSystem.canonical("."), FileSystem.parent(of: FileSystem.canonical(CommandLine.arguments[0])),
+            ])
+        }
+        let corpus = try Corpus.load(configuration.data.text)
+        configuration.data.text = configuration.data.text.map {
+            $0 == Corpus.standardInput ? $0 : FileSystem.canonical($0)
+        }
+        console.note("Read:   \(corpus.report.summary)")
+        return corpus
+    }
+
+    private func describe(_ configuration: TrainingConfiguration, console: Console) {
+        let layers = configuration.model.recurrent
+        console.detail(
+            "Layers: \(layers.layers) x \(layers.cell.rawValue) of width \(layers.hiddenSize), "
+                + "byte vectors of \(configuration.model.embeddingSize)")
+        if configuration.minutes != nil, !dryRun { console.note("Measuring the speed ...") }
+    }
+
+    private func printPlan(_ configuration: TrainingConfiguration) throws {
+        let text = try StrictJSON.tree(of: configuration, absentAsNull: true).text(.pretty)
+        try OutputStream.data.writeLine(text)
+    }
+
+    // MARK: - Going on
+
+    private func resume(_ path: String, console: Console) throws {
+        let folder = try RunFolder(opening: path)
+        var configuration = try StrictJSON.decode(
+            TrainingConfiguration.self, contentsOf: folder.configurationPath)
+        let changes = settings.settings.filter { $0.value != nil }.map(\.flag)
+        guard overrides.isEmpty, changes.allSatisfy(["steps", "threads", "text"].contains) else {
+            throw RondoError(
+                .invalidArgument,
+                "--resume goes on with a run as it is; only --steps, --threads and --text can be given with it")
+        }
+        if let threads = settings.loop.threads { configuration.threads = threads }
+        if !settings.text.text.isEmpty { configuration.data.text = settings.text.text }
+        let corpus = try loadCorpus(&configuration, console: console)
+        Runtime.threadCount = configuration.threads
+        let trainer = try restoredTrainer(configuration, corpus: corpus, folder: folder, console: console)
+        if dryRun { return try printPlan(configuration) }
+        try train(trainer, in: folder, console: console)
+    }
+
+    /// The trainer of the last checkpoint, or of the beginning if the run was stopped before the first one.
+    private func restoredTrainer(
+        _ configuration: TrainingConfiguration, corpus: Corpus, folder: RunFolder, console: Console
+    ) throws -> Trainer {
+        guard let checkpoint = try folder.latestCheckpoint() else {
+            console.note("The run has no checkpoint yet; it begins anew.")
+            return try Trainer(configuration, corpus: corpus)
+        }
+        console.detail("Going on from \(checkpoint.path)")
+        return try Trainer(resuming: checkpoint.path, corpus: corpus, totalSteps: settings.loop.steps)
+    }
+
+    // MARK: - Both
+
+    private func train(_ trainer: Trainer, in folder: RunFolder, console: Console) throws {
+        var trainer = trainer
+        let recorder = try RunRecorder(
+            folder: folder, configuration: trainer.configuration, resumingAfter: trainer.step,
+            parameterCount: trainer.model.parameterCount, store: RunStore(store), console: console)
+        console.note("Run:    \(folder.path)")
+        let reporter = TrainingReporter(console: console, recorder: recorder)
+        let result: TrainingResult
+        do {
+            result = try trainer.run(store: recorder, observer: reporter) { Interruption.isRequested }
+        } catch {
+            recorder.recordFailure()
+            console.clearProgress()
+            if let good = try? folder.latestCheckpoint() {
+                console.note(
+                    "The last good checkpoint is \(good.path). Go on with: rondo train --resume \(folder.path)")
+            }
+            throw error
+        }
+        try report(result, recorder: recorder, console: console)
+        if result.reason == .interrupted { throw Interruption.exitStatus }
+    }
+
+    private func report(_ result: TrainingResult, recorder: RunRecorder, console: Console) throws {
+        let folder = recorder.folder.path
+        switch result.reason {
+        case .completed: console.note("Done after \(Format.duration(result.elapsedSeconds)).")
+        case .earlyStop: console.note("Stopped early: the validation part stopped getting better.")
+        case .interrupted: console.note("Interrupted at step \(result.step); everything is saved.")
+        case .timeLimit: console.note("The time is over at step \(result.step); everything is saved.")
+        }
+        if !result.isComplete { console.note("Go on with:   rondo train --resume \(folder)") }
+        console.note("Loss picture: \(recorder.folder.lossPNGPath)")
+        console.note("Let it write: rondo generate --model \(folder) --prompt \"The \"")
+        try OutputStream.data.writeLine(global.json ? Self.json(result, recorder) : Self.summary(result, recorder))
+    }
+
+    private static func json(_ result: TrainingResult, _ recorder: RunRecorder) throws -> String {
+        var object = JSONObject()
+        object["run"] = .string(recorder.run.id)
+        object["folder"] = .string(recorder.folder.path)
+        for (key, value) in try StrictJSON.tree(of: result).objectValue?.members ?? [] { object[key] = value }
+        return JSONValue.object(object).text()
+    }
+
+    private static func summary(_ result: TrainingResult, _ recorder: RunRecorder) -> String {
+        var lines = [
+            "run             \(recorder.run.id)", "folder          \(recorder.folder.path)",
+            "ended           \(result.reason.rawValue)", "steps           \(result.step)",
+            "bytes           \(result.tokens)", "seconds         \(Format.decimals(result.elapsedSeconds, 1))",
+        ]
+        if let best = result.bestBitsPerByte { lines.append("bits_per_byte   \(Format.decimals(best, 4))") }
+        return lines.joined(separator: "\n")
+    }
+
+    /// A folder of its own for every run: by time, then by what it is.
+    private static func defaultFolder(_ name: String) -> String {
+        let time = WallClock.text(WallClock.now, format: "%Y%m%d-%H%M%S")
+        return FileSystem.join(RunLocator.runsFolder, "\(time)-\(name)")
+    }
+
+    /// "book-lstm512" for a text book.txt.
+    static func name(for configuration: TrainingConfiguration) -> String {
+        let texts = configuration.data.text
+        let text = texts.count == 1 ? FileSystem.name(of: texts[0]) : "text"
+        let stem = text.prefix { $0 != "." }.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
+        let model = configuration.model.recurrent
+        return "\(stem.allSatisfy { $0 == "-" } ? "text" : String(stem))-\(model.cell.rawValue)\(model.hiddenSize)"
+    }
+}
