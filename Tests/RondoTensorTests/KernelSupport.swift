@@ -62,3 +62,10 @@ func expectClose<Scalar: KernelScalar>(
         "\(what) \(Scalar.self) level \(level): element \(index) is \(value), expected \(reference)",
         sourceLocation: location)
 }
+
+/// The same with the usual tolerance.
+func expectClose<Scalar: KernelScalar>(
+    _ values: [Scalar], _ expected: [Double], _ what: String, at location: SourceLocation = #_sourceLocation
+) {
+    expectClose(values, expected, Scalar.tolerance, what, at: location)
+}

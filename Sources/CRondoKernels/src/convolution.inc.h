@@ -50,24 +50,37 @@ RK_INLINE void input_gradient(int64_t s, size_t time, size_t channels, size_t wi
     }
 }
 
-/// dweight and dbias of `count` channels: summed over time in registers, one vector of channels and one tap at a time.
+/// dweight and dbias of `count` channels, as sums [width + 1, CHANNEL_BLOCK] over times from..<to.
+RK_INLINE void parameter_sums(size_t from, size_t to, size_t channels, size_t width, const T *x, const T *history,
+                              const T *g, size_t count, T *sums) {
+    for (size_t t = from; t < to; t++)
+        for (size_t k = 0; k <= width; k++) {
+            const T *row = k < width ? input_row(x, history, channels, width, (int64_t)(t + k) - (int64_t)(width - 1)) : NULL;
+            if (k < width && !row) continue;
+            for (size_t c = 0; c < count; c += LANES) {
+                size_t n = count - c;
+                V slope = v_load_up_to(g + t * channels + c, n), value = row ? v_load_up_to(row + c, n) : v_set(1);
+                T *sum = sums + k * CHANNEL_BLOCK + c;
+                v_store(sum, v_fma(slope, value, v_load(sum)));
+            }
+        }
+}
+
+/// Adds the sums of short runs of time, so that rounding errors do not grow with the whole length.
 RK_INLINE void parameter_gradient(size_t time, size_t channels, size_t width, const T *x, const T *history, const T *g,
                                   size_t count, T *dweight, T *dbias) {
-    for (size_t c = 0; c < count; c += LANES) {
-        size_t n = count - c;
-        for (size_t k = 0; dweight && k < width; k++) {
-            compensated total = {0};
-            for (size_t t = 0; t < time; t++) {
-                const T *row = input_row(x, history, channels, width, (int64_t)(t + k) - (int64_t)(width - 1));
-                if (row) add_compensated(&total, v_load_up_to(g + t * channels + c, n) * v_load_up_to(row + c, n));
-            }
-            V sum = compensated_value(total);
-            for (size_t i = 0; i < LANES && i < n; i++) dweight[(c + i) * width + k] += sum[i];
-        }
-        compensated total = {0};
-        for (size_t t = 0; dbias && t < time; t++) add_compensated(&total, v_load_up_to(g + t * channels + c, n));
-        if (dbias) add_to(dbias + c, compensated_value(total), n);
+    enum { RUN = 64 };
+    size_t size = (width + 1) * CHANNEL_BLOCK;
+    T *run = rk_scratch(RK_SCRATCH_SUMS, 2 * size * sizeof(T)), *total = run + size;
+    memset(total, 0, size * sizeof(T));
+    for (size_t from = 0; from < time; from += RUN) {
+        memset(run, 0, size * sizeof(T));
+        parameter_sums(from, time - from < RUN ? time : from + RUN, channels, width, x, history, g, count, run);
+        k_axpy(1, run, total, size);
     }
+    for (size_t k = 0; dweight && k < width; k++)
+        for (size_t c = 0; c < count; c++) dweight[c * width + k] += total[k * CHANNEL_BLOCK + c];
+    if (dbias) k_axpy(1, total + width * CHANNEL_BLOCK, dbias, count);
 }
 
 static void k_causal_convolution_gradient(size_t time, size_t channels, size_t width, size_t begin, size_t end,

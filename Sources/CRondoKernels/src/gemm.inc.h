@@ -3,7 +3,8 @@
 // The columns of B are cut into panels of PANEL columns; k is cut into blocks of K_BLOCK. A block of B is packed,
 // panel by panel, into memory that stays in the second-level cache, and every tile of ROWS rows of A is multiplied
 // with every panel by the micro-kernel, which keeps ROWS x PANEL sums in registers. A is read in place by broadcasts
-// unless its rows are strided (transposed), when a tile is packed.
+// unless its rows are strided (transposed), when a tile is packed. Few rows would not repay packing: they read B in
+// place if its rows are contiguous.
 //
 // One element's arithmetic is always the same: within a block of k a chain of fused multiply-adds in order of k that
 // starts at zero; then C = beta C + alpha sum for the first block and C += alpha sum for each further one. Neither m,
@@ -14,7 +15,7 @@ enum { ROWS = 8, PANEL_VECTORS = 3 };  // 24 sums of 32 registers
 #else
 enum { ROWS = 6, PANEL_VECTORS = 2 };  // 12 sums of 16 registers
 #endif
-enum { PANEL = PANEL_VECTORS * LANES, K_BLOCK = 256, N_BLOCK = 8 * PANEL, VECTOR_ROW = 1024 };
+enum { PANEL = PANEL_VECTORS * LANES, K_BLOCK = 256, N_BLOCK = 8 * PANEL, VECTOR_ROW = 1024, DIRECT_ROWS = 2 * ROWS };
 
 typedef struct {
     const T *data;
@@ -33,15 +34,19 @@ RK_INLINE V updated(update u, V sum, V (*load)(const T *, size_t), const T *c, s
     return u.beta == 0 ? product : v_fma(v_set(u.beta), load(c, n), product);
 }
 
-/// `rows` x `vectors` sums over `depth` steps of k; the columns of C end after `columns`.
+/// `rows` x `vectors` sums over `depth` steps of k; the columns of C end after `columns`. `next` elements on begins
+/// what will be read of B after this: it is fetched meanwhile.
 RK_INLINE void micro_kernel(int rows, int vectors, size_t depth, const T *a, size_t a_row, size_t a_step, const T *b,
-                            size_t b_step, update u, T *c, size_t ldc, size_t columns) {
+                            size_t b_step, size_t next, update u, T *c, size_t ldc, size_t columns) {
     V sum[ROWS][PANEL_VECTORS];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) sum[r][v] = 0;
     for (size_t p = 0; p < depth; p++, a += a_step, b += b_step) {
         V right[PANEL_VECTORS];
-        for (int v = 0; v < vectors; v++) right[v] = v_load(b + v * LANES);
+        for (int v = 0; v < vectors; v++) {
+            right[v] = v_load(b + v * LANES);
+            prefetch_next(b + v * LANES, next);
+        }
         for (int r = 0; r < rows; r++) {
             V left = v_set(a[(size_t)r * a_row]);
             for (int v = 0; v < vectors; v++) sum[r][v] = v_fma(left, right[v], sum[r][v]);
@@ -56,13 +61,13 @@ RK_INLINE void micro_kernel(int rows, int vectors, size_t depth, const T *a, siz
         }
 }
 
-typedef void tile_function(size_t depth, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step, update u,
-                           T *c, size_t ldc, size_t columns);
+typedef void tile_function(size_t depth, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step, size_t next,
+                           update u, T *c, size_t ldc, size_t columns);
 
 #define TILE_OF(rows, vectors) \
     static void tile_##rows##_##vectors(size_t depth, const T *a, size_t a_row, size_t a_step, const T *b, \
-                                        size_t b_step, update u, T *c, size_t ldc, size_t columns) { \
-        micro_kernel(rows, vectors, depth, a, a_row, a_step, b, b_step, u, c, ldc, columns); \
+                                        size_t b_step, size_t next, update u, T *c, size_t ldc, size_t columns) { \
+        micro_kernel(rows, vectors, depth, a, a_row, a_step, b, b_step, next, u, c, ldc, columns); \
     }
 #define TILES_OF(rows) TILE_OF(rows, 1) TILE_OF(rows, 2) TILE_OF(rows, 3)
 #define TILE_NAMES(rows) {tile_##rows##_1, tile_##rows##_2, tile_##rows##_3}
@@ -102,16 +107,20 @@ RK_INLINE void pack_transposed(const T *source, size_t ld, size_t n, size_t dept
         for (size_t j = 0; j < LANES; j++) out[p * step + j] = j < n ? source[j * ld + p] : 0;
 }
 
-/// A panel of op(B), `columns` wide and padded with zeros to whole vectors: out[p][PANEL].
-static void pack_panel(operand b, size_t depth, size_t columns, T *out) {
-    for (size_t j = 0; j < columns; j += LANES) {
-        size_t n = columns - j < LANES ? columns - j : LANES;
-        const T *from = b.data + j * b.column;
-        if (b.column != 1)
-            pack_transposed(from, b.column, n, depth, out + j, PANEL);
-        else
-            for (size_t p = 0; p < depth; p++) v_store(out + p * PANEL + j, v_load_up_to(from + p * b.row, n));
+/// A block of op(B) as panels out[q / PANEL][p][q % PANEL], padded with zeros to whole vectors.
+static void pack_block(operand b, size_t depth, size_t columns, T *out) {
+    if (b.column != 1) {
+        for (size_t j = 0; j < columns; j += LANES) {
+            T *panel = out + j / PANEL * PANEL * depth + j % PANEL;
+            pack_transposed(b.data + j * b.column, b.column, columns - j, depth, panel, PANEL);
+        }
+        return;
     }
+    for (size_t p = 0; p < depth; p++)  // row by row: memory is read in long runs
+        for (size_t j = 0; j < columns; j += LANES) {
+            T *panel = out + j / PANEL * PANEL * depth + j % PANEL;
+            v_store(panel + p * PANEL, v_load_up_to(b.data + p * b.row + j, columns - j));
+        }
 }
 
 // --- one row --------------------------------------------------------------------------------------
@@ -153,21 +162,32 @@ static void gemm_one_row(size_t n, size_t k, T alpha, operand a, operand b, T be
 
 // --- the general case -----------------------------------------------------------------------------
 
-/// All tiles of rows against the packed panels of one block of B.
-static void multiply_block(size_t m, size_t columns, size_t depth, operand a, const T *panels, update u, T *c,
-                           size_t ldc) {
+/// A block of op(B): the panel that begins with column j stands at data + j * spread, its rows `step` apart.
+typedef struct {
+    const T *data;
+    size_t spread, step;
+} panels;
+
+/// A tile of op(A)^T, strided by 1 along its rows, as out[p][ROWS].
+RK_INLINE void pack_tile(const T *source, size_t step, size_t rows, size_t depth, T *out) {
+    if (rows == ROWS)
+        for (size_t p = 0; p < depth; p++) memcpy(out + p * ROWS, source + p * step, ROWS * sizeof(T));
+    else
+        for (size_t p = 0; p < depth; p++)
+            for (size_t r = 0; r < rows; r++) out[p * ROWS + r] = source[p * step + r];
+}
+
+/// All tiles of rows against all panels of one block of B.
+static void multiply_block(size_t m, size_t columns, size_t depth, operand a, panels b, update u, T *c, size_t ldc) {
     T *packed = a.column == 1 ? NULL : rk_scratch(RK_SCRATCH_PACKED_A, ROWS * K_BLOCK * sizeof(T));
     for (size_t i = 0; i < m; i += ROWS) {
-        size_t rows = m - i < ROWS ? m - i : ROWS, row = a.row, step = a.column;
-        const T *left = a.data + i * a.row;
-        if (packed) {
-            for (size_t p = 0; p < depth; p++)
-                for (size_t r = 0; r < rows; r++) packed[p * ROWS + r] = left[r * a.row + p * a.column];
-            left = packed, row = 1, step = ROWS;
-        }
+        size_t rows = m - i < ROWS ? m - i : ROWS, row = packed ? 1 : a.row, step = packed ? ROWS : 1;
+        const T *left = packed ? packed : a.data + i * a.row;
+        if (packed) pack_tile(a.data + i, a.column, rows, depth, packed);
         for (size_t j = 0; j < columns; j += PANEL) {
             size_t width = columns - j < PANEL ? columns - j : PANEL, vectors = (width + LANES - 1) / LANES;
-            tiles[rows - 1][vectors - 1](depth, left, row, step, panels + j * depth, PANEL, u, c + i * ldc + j, ldc, width);
+            tiles[rows - 1][vectors - 1](depth, left, row, step, b.data + j * b.spread, b.step, PANEL * b.spread, u,
+                                         c + i * ldc + j, ldc, width);
         }
     }
 }
@@ -187,17 +207,17 @@ static void k_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_
         return;
     }
     if (m == 1 && b.column == 1) return gemm_one_row(n, k, (T)alpha, a, b, (T)beta, c);
-    T *panels = rk_scratch(RK_SCRATCH_PACKED_B, N_BLOCK * K_BLOCK * sizeof(T));
-    for (size_t j = 0; j < n; j += N_BLOCK) {
-        size_t columns = n - j < N_BLOCK ? n - j : N_BLOCK;
-        for (size_t p = 0; p < k; p += K_BLOCK) {
-            size_t depth = k - p < K_BLOCK ? k - p : K_BLOCK;
-            for (size_t q = 0; q < columns; q += PANEL) {
-                operand block = {b.data + p * b.row + (j + q) * b.column, b.row, b.column};
-                pack_panel(block, depth, columns - q < PANEL ? columns - q : PANEL, panels + q * depth);
-            }
-            operand left = {a.data + p * a.column, a.row, a.column};
-            multiply_block(m, columns, depth, left, panels, (update){(T)alpha, (T)beta, p == 0}, c + j, ldc);
+    size_t direct = b.column == 1 && m <= DIRECT_ROWS ? n / LANES * LANES : 0;  // columns that need no packing
+    T *packed = rk_scratch(RK_SCRATCH_PACKED_B, N_BLOCK * K_BLOCK * sizeof(T));
+    for (size_t p = 0; p < k; p += K_BLOCK) {
+        size_t depth = k - p < K_BLOCK ? k - p : K_BLOCK;
+        operand left = {a.data + p * a.column, a.row, a.column};
+        update u = {(T)alpha, (T)beta, p == 0};
+        multiply_block(m, direct, depth, left, (panels){b.data + p * b.row, 1, b.row}, u, c, ldc);
+        for (size_t j = direct; j < n; j += N_BLOCK) {
+            size_t columns = n - j < N_BLOCK ? n - j : N_BLOCK;
+            pack_block((operand){b.data + p * b.row + j * b.column, b.row, b.column}, depth, columns, packed);
+            multiply_block(m, columns, depth, left, (panels){packed, depth, PANEL}, u, c + j, ldc);
         }
     }
 }

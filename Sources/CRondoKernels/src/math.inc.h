@@ -5,6 +5,7 @@
 // Polynomials, lowest power first:
 //   exp_terms    (e^r - 1 - r) / r^2                     |r| <= ln(2) / 2
 //   log_terms    (2 atanh(s) - 2 s) / s^3  in s^2        |s| <= (sqrt 2 - 1) / (sqrt 2 + 1)
+//   unit_log_terms (2 atanh(s) - 2 s) / s^3 in s^2       |s| <= 1 / 3
 //   sin_terms    (sin r - r) / r^3         in r^2        |r| <= pi / 4
 //   cos_terms    (cos r - 1 + r^2/2) / r^4 in r^2        |r| <= pi / 4
 //   erf_terms    erf(x) / x                in x^2        |x| <= 0.9
@@ -21,6 +22,9 @@ static const T exp_terms[] = {
 };
 static const T log_terms[] = {
     0.6666666655, 0.4000012200, 0.2855080255, 0.2333096405,
+};
+static const T unit_log_terms[] = {
+    0.6666666732, 0.3999970633, 0.2859235799, 0.2170657580, 0.2322432922,
 };
 static const T sin_terms[] = {
     -0.1666666466, 8.332748154e-3, -1.958786570e-4,
@@ -50,6 +54,11 @@ static const T exp_terms[] = {
 static const T log_terms[] = {
     0.666666666666666970, 0.399999999998992390, 0.285714286260958915, 0.222222111151441615,
     0.181828905566956035, 0.153316740301678619, 0.146170375487916501,
+};
+static const T unit_log_terms[] = {
+    0.666666666666666667, 0.400000000000000155, 0.285714285714219433, 0.222222222233319868, 0.181818180860056555,
+    0.153846202538041624, 0.133331769491381785, 0.117679977672410362, 0.104803992343652741, 0.0994202489655473463,
+    0.0633411085177024540, 0.152312626194289848,
 };
 static const T sin_terms[] = {
     -0.166666666666666646, 8.33333333333094729e-3, -1.98412698367567725e-4, 2.75573161016178744e-6,
@@ -142,8 +151,11 @@ RK_INLINE V v_log1p(V x) {
     return ((x > -1) & (x < (T)INFINITY)) ? finite : special;
 }
 
-/// log(1 + e^x).
-RK_INLINE V v_softplus(V x) { return v_log1p(v_exp(-v_abs(x))) + v_max(v_set(0), x); }
+/// log(1 + e^x) = max(x, 0) + log(1 + e), e = e^-|x|. As 0 <= e <= 1, log(1 + e) = 2 atanh(e / (2 + e)) at once.
+RK_INLINE V v_softplus(V x) {
+    V e = v_exp(-v_abs(x)), s = e / (2 + e), z = s * s;
+    return v_fma(s * z, v_polynomial(unit_log_terms, z), 2 * s) + v_max(v_set(0), x);
+}
 RK_INLINE V v_log_sigmoid(V x) { return -v_softplus(-x); }
 
 // --- the normal distribution and the error function -----------------------------------------------

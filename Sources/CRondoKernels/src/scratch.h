@@ -4,7 +4,13 @@
 
 #include <stddef.h>
 
-typedef enum { RK_SCRATCH_WEIGHTS, RK_SCRATCH_PACKED_A, RK_SCRATCH_PACKED_B, RK_SCRATCH_COUNT } rk_scratch_use;
+typedef enum {
+    RK_SCRATCH_WEIGHTS,
+    RK_SCRATCH_SUMS,
+    RK_SCRATCH_PACKED_A,
+    RK_SCRATCH_PACKED_B,
+    RK_SCRATCH_COUNT
+} rk_scratch_use;
 
 /// At least `bytes` bytes, aligned to 64, of unspecified content; valid until this thread asks again for the same use.
 void *rk_scratch(rk_scratch_use use, size_t bytes);
