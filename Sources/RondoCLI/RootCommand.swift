@@ -19,7 +19,7 @@ struct RootCommand: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self,
+            TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self, BenchCommand.self,
             DoctorCommand.self, CompletionsCommand.self,
         ])
 

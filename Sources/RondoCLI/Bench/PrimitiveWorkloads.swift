@@ -11,14 +11,14 @@ extension Workload {
         let a = try generator.normal([2048, 1024])
         let b = try generator.normal([1024, 1024])
         let seconds = try Stopwatch.median(repetitions: 15) { _ = try a.matmul(b) }
-        report(
+        try report(
             Measurement(
                 workload: "gemm_peak", shape: ["m": 2048, "n": 1024, "k": 1024], seconds: seconds, unit: "flop/s",
                 rate: 2.0 * 2048 * 1024 * 1024 / seconds))
         // Far larger than the caches: one read and one write of each byte.
         let large = try generator.normal([32 << 20])
         let copy = try Stopwatch.median(repetitions: 9) { _ = try large.copied() }
-        report(
+        try report(
             Measurement(
                 workload: "memory_bandwidth", shape: ["bytes": large.byteCount], seconds: copy, unit: "bytes/s",
                 rate: 2 * Double(large.byteCount) / copy))
@@ -39,7 +39,7 @@ extension Workload {
         ]
         for (name, call) in calls {
             let seconds = try Stopwatch.median(repetitions: 15, warmup: 3) { _ = try call() }
-            report(
+            try report(
                 Measurement(
                     workload: name, shape: ["rows": rows, "cols": columns], seconds: seconds, unit: "elements/s",
                     rate: Double(x.count) / seconds))
@@ -48,20 +48,20 @@ extension Workload {
         try adamW(&generator, report)
     }
 
-    private static func crossEntropy(_ generator: inout Generator, _ report: (Measurement) -> Void) throws {
+    private static func crossEntropy(_ generator: inout Generator, _ report: (Measurement) throws -> Void) throws {
         let (rows, classes) = (4096, 8192)
         let logits = try generator.normal([rows, classes])
         let targets = try Tensor((0..<rows).map { _ in Int32.random(in: 0..<Int32(classes), using: &generator) })
         let seconds = try Stopwatch.median(repetitions: 5) {
             _ = try valueAndGradient(of: [logits]) { try CrossEntropy()([$0[0], targets])[0] }
         }
-        report(
+        try report(
             Measurement(
                 workload: "cross_entropy_train", shape: ["rows": rows, "classes": classes], seconds: seconds,
                 unit: "elements/s", rate: Double(logits.count) / seconds))
     }
 
-    private static func adamW(_ generator: inout Generator, _ report: (Measurement) -> Void) throws {
+    private static func adamW(_ generator: inout Generator, _ report: (Measurement) throws -> Void) throws {
         var model = MatrixStack(try (0..<10).map { _ in try generator.normal([1024, 1024]) })
         let gradients = ParameterSet(
             paths: model.parameters.paths, tensors: try (0..<10).map { _ in try generator.normal([1024, 1024]) })
@@ -70,7 +70,7 @@ extension Workload {
         let seconds = try Stopwatch.median(repetitions: 9, warmup: 2) {
             try state.update(&model, gradients: gradients, by: optimizer)
         }
-        report(
+        try report(
             Measurement(
                 workload: "adamw_update", shape: ["parameters": 10 << 20], seconds: seconds, unit: "parameters/s",
                 rate: Double(10 << 20) / seconds))
@@ -83,7 +83,7 @@ extension Workload {
             let a = try generator.normal([m, k])
             let b = try generator.normal([k, n])
             let seconds = try Stopwatch.median(repetitions: 31, warmup: 3) { _ = try a.matmul(b) }
-            report(
+            try report(
                 Measurement(
                     workload: "gemm", shape: ["m": m, "n": n, "k": k], seconds: seconds, unit: "flop/s",
                     rate: 2 * Double(m * n * k) / seconds))

@@ -9,12 +9,12 @@ struct Measurement: Encodable {
     var unit: String
     /// Units of work a second.
     var rate: Double
-    /// The largest number of bytes in tensors during the calls.
-    var peakBytes: Int?
+    /// The largest resident memory of the process so far, where memory is the point.
+    var processPeakBytes: Int?
 
     enum CodingKeys: String, CodingKey {
         case workload, peer, shape, seconds, unit, rate
-        case peakBytes = "peak_bytes"
+        case processPeakBytes = "process_peak_bytes"
     }
 }
 
@@ -25,7 +25,7 @@ struct Workload: Sendable {
     /// One line for `--list`.
     let summary: String
     /// Takes the measurements and hands them over one by one.
-    let run: @Sendable (_ report: (Measurement) -> Void) throws -> Void
+    let run: @Sendable (_ report: (Measurement) throws -> Void) throws -> Void
 
     /// All workloads, in the order in which they run by default.
     static let all: [Workload] =
