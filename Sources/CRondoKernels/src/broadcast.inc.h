@@ -68,7 +68,8 @@ static void k_binary(rk_binary_op op, int rank, const int64_t *shape, const void
 }
 
 static void k_select(int rank, const int64_t *shape, const void *mask, const int64_t *mask_strides, const void *a,
-                     const int64_t *a_strides, const void *b, const int64_t *b_strides, void *y, size_t begin, size_t end) {
+                     const int64_t *a_strides, const void *b, const int64_t *b_strides, void *y, size_t begin,
+                     size_t end) {
     rk_walk walk = rk_walk_make(rank, shape, 3, (const int64_t *[]){mask_strides, a_strides, b_strides});
     int last = walk.rank - 1;
     int64_t sm = walk.stride[0][last], sa = walk.stride[1][last], sb = walk.stride[2][last];

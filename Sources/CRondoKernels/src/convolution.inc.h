@@ -1,6 +1,7 @@
 // Causal depthwise convolution of one sequence [time, channels], and its gradients:
 //   y[t] = bias + sum_k weight[k] x[t - (width - 1) + k]        (per channel; x before 0 is the history)
-//   dx[s] = sum_k weight[k] g[s + (width - 1) - k];  dweight[k] = sum_t g[t] x[t - (width - 1) + k];  dbias = sum_t g[t]
+//   dx[s] = sum_k weight[k] g[s + (width - 1) - k]
+//   dweight[k] = sum_t g[t] x[t - (width - 1) + k];  dbias = sum_t g[t]
 // Channels are vectorised in blocks; a block's weights are transposed to [width, block] first.
 
 enum { CHANNEL_BLOCK = 16 * LANES };
@@ -28,7 +29,8 @@ static void k_causal_convolution(size_t time, size_t channels, size_t width, siz
                 V sum = bias ? v_load_up_to((const T *)bias + c0 + c, n) : v_set(0);
                 for (size_t k = 0; k < width; k++) {
                     const T *row = input_row(x, history, channels, width, (int64_t)(t + k) - (int64_t)(width - 1));
-                    if (row) sum = v_fma(v_load_up_to(weights + k * CHANNEL_BLOCK + c, n), v_load_up_to(row + c0 + c, n), sum);
+                    V tap = v_load_up_to(weights + k * CHANNEL_BLOCK + c, n);
+                    if (row) sum = v_fma(tap, v_load_up_to(row + c0 + c, n), sum);
                 }
                 v_store_up_to((T *)y + t * channels + c0 + c, sum, n);
             }
@@ -44,7 +46,8 @@ RK_INLINE void input_gradient(int64_t s, size_t time, size_t channels, size_t wi
         for (size_t k = 0; k < width; k++) {
             int64_t t = s + (int64_t)(width - 1) - (int64_t)k;
             if (t < 0 || t >= (int64_t)time) continue;
-            sum = v_fma(v_load_up_to(weights + k * CHANNEL_BLOCK + c, n), v_load_up_to(g + (size_t)t * channels + c, n), sum);
+            V tap = v_load_up_to(weights + k * CHANNEL_BLOCK + c, n);
+            sum = v_fma(tap, v_load_up_to(g + (size_t)t * channels + c, n), sum);
         }
         v_store_up_to(dx + c, sum, n);
     }
@@ -55,7 +58,8 @@ RK_INLINE void parameter_sums(size_t from, size_t to, size_t channels, size_t wi
                               const T *g, size_t count, T *sums) {
     for (size_t t = from; t < to; t++)
         for (size_t k = 0; k <= width; k++) {
-            const T *row = k < width ? input_row(x, history, channels, width, (int64_t)(t + k) - (int64_t)(width - 1)) : NULL;
+            int64_t at = (int64_t)(t + k) - (int64_t)(width - 1);
+            const T *row = k < width ? input_row(x, history, channels, width, at) : NULL;  // NULL: the bias, or zeros
             if (k < width && !row) continue;
             for (size_t c = 0; c < count; c += LANES) {
                 size_t n = count - c;

@@ -2,32 +2,60 @@
 #include "walk.h"
 #include <string.h>
 
-enum { TILE = 16 };
+// Interleaving the lower or the upper halves of two vectors of 16, 8, 4 or 2 elements.
+#define LOWER_8 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define UPPER_8 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LOWER_16 0, 8, 1, 9, 2, 10, 3, 11
+#define UPPER_16 4, 12, 5, 13, 6, 14, 7, 15
+#define LOWER_32 0, 4, 1, 5
+#define UPPER_32 2, 6, 3, 7
+#define LOWER_64 0, 2
+#define UPPER_64 1, 3
 
-// A row of the simplest kind, and a plane dst[i][j] = src[j][i], for elements of one size.
-#define RK_COPY_OF(TYPE, BITS) \
+// For elements of one size: a strided row; a square of N x N elements, N to a vector of 16 bytes, transposed by log2(N)
+// rounds of interleaving; and a plane dst[i * di + j * dj] = src[i + j * ss], in tiles that fit the first-level cache
+// even where strides are powers of two.
+#define RK_COPY_OF(TYPE, BITS, N, TILE) \
     static void copy_row_##BITS(const void *source, int64_t ss, void *destination, int64_t ds, size_t count) { \
         const TYPE *src = source; \
         TYPE *dst = destination; \
         for (size_t i = 0; i < count; i++, src += ss, dst += ds) *dst = *src; \
     } \
-    static void transpose_##BITS(const void *source, int64_t ss, void *destination, int64_t di, int64_t dj, size_t rows, \
-                                 size_t columns) { \
-        const TYPE *src = source; \
-        TYPE *dst = destination; \
+    static inline void transpose_square_##BITS(const TYPE *src, int64_t ss, TYPE *dst, int64_t di) { \
+        typedef TYPE vector __attribute__((ext_vector_type(N))); \
+        vector from[N], to[N]; \
+        for (int j = 0; j < N; j++) memcpy(&from[j], src + j * ss, sizeof(vector)); \
+        for (int half = N; half > 1; half /= 2) { \
+            for (int i = 0; i < N / 2; i++) { \
+                to[2 * i] = __builtin_shufflevector(from[i], from[i + N / 2], LOWER_##BITS); \
+                to[2 * i + 1] = __builtin_shufflevector(from[i], from[i + N / 2], UPPER_##BITS); \
+            } \
+            memcpy(from, to, sizeof from); \
+        } \
+        for (int i = 0; i < N; i++) memcpy(dst + i * di, &from[i], sizeof(vector)); \
+    } \
+    static void transpose_##BITS(const void *source, int64_t ss, void *destination, int64_t di, int64_t dj, \
+                                 size_t rows, size_t columns) { \
         for (size_t i0 = 0; i0 < rows; i0 += TILE) \
             for (size_t j0 = 0; j0 < columns; j0 += TILE) { \
-                size_t i1 = i0 + TILE < rows ? i0 + TILE : rows, j1 = j0 + TILE < columns ? j0 + TILE : columns; \
-                for (size_t i = i0; i < i1; i++) \
-                    for (size_t j = j0; j < j1; j++) \
-                        dst[(int64_t)i * di + (int64_t)j * dj] = src[(int64_t)i + (int64_t)j * ss]; \
+                const TYPE *src = (const TYPE *)source + (int64_t)i0 + (int64_t)j0 * ss; \
+                TYPE *dst = (TYPE *)destination + (int64_t)i0 * di + (int64_t)j0 * dj; \
+                int64_t height = (int64_t)(rows - i0), width = (int64_t)(columns - j0); \
+                if (height >= TILE && width >= TILE && dj == 1) { \
+                    for (int64_t i = 0; i < TILE; i += N) \
+                        for (int64_t j = 0; j < TILE; j += N) \
+                            transpose_square_##BITS(src + i + j * ss, ss, dst + i * di + j, di); \
+                } else { \
+                    for (int64_t i = 0; i < TILE && i < height; i++) \
+                        for (int64_t j = 0; j < TILE && j < width; j++) dst[i * di + j * dj] = src[i + j * ss]; \
+                } \
             } \
     }
 
-RK_COPY_OF(uint8_t, 8)
-RK_COPY_OF(uint16_t, 16)
-RK_COPY_OF(uint32_t, 32)
-RK_COPY_OF(uint64_t, 64)
+RK_COPY_OF(uint8_t, 8, 16, 16)
+RK_COPY_OF(uint16_t, 16, 8, 8)
+RK_COPY_OF(uint32_t, 32, 4, 8)
+RK_COPY_OF(uint64_t, 64, 2, 8)
 
 static void copy_row(size_t bytes, const char *src, int64_t ss, char *dst, int64_t ds, size_t count) {
     if (ss == 1 && ds == 1) {

@@ -89,8 +89,8 @@ void rk_unary(rk_type type, rk_unary_op op, const void *x, void *y, size_t count
     rk_kernels_for(type)->unary(op, x, y, count);
 }
 
-void rk_unary_gradient(rk_type type, rk_unary_op op, const void *x, const void *y, const void *g, void *dx, size_t
-    count) {
+void rk_unary_gradient(rk_type type, rk_unary_op op, const void *x, const void *y, const void *g, void *dx,
+                       size_t count) {
     rk_kernels_for(type)->unary_gradient(op, x, y, g, dx, count);
 }
 
@@ -115,17 +115,18 @@ void rk_fill(rk_type type, double value, void *y, size_t count) {
 }
 
 void rk_binary(rk_type type, rk_binary_op op, int rank, const int64_t *shape, const void *a, const int64_t *a_strides,
-    const void *b, const int64_t *b_strides, void *y, size_t begin, size_t end) {
+               const void *b, const int64_t *b_strides, void *y, size_t begin, size_t end) {
     rk_kernels_for(type)->binary(op, rank, shape, a, a_strides, b, b_strides, y, begin, end);
 }
 
-void rk_select(rk_type type, int rank, const int64_t *shape, const void *mask, const int64_t *mask_strides, const void
-    *a, const int64_t *a_strides, const void *b, const int64_t *b_strides, void *y, size_t begin, size_t end) {
+void rk_select(rk_type type, int rank, const int64_t *shape, const void *mask, const int64_t *mask_strides,
+               const void *a, const int64_t *a_strides, const void *b, const int64_t *b_strides, void *y, size_t begin,
+               size_t end) {
     rk_kernels_for(type)->select(rank, shape, mask, mask_strides, a, a_strides, b, b_strides, y, begin, end);
 }
 
-void rk_add_strided(rk_type type, int rank, const int64_t *shape, const void *src, const int64_t *src_strides, void
-    *dst, const int64_t *dst_strides) {
+void rk_add_strided(rk_type type, int rank, const int64_t *shape, const void *src, const int64_t *src_strides,
+                    void *dst, const int64_t *dst_strides) {
     rk_kernels_for(type)->add_strided(rank, shape, src, src_strides, dst, dst_strides);
 }
 
@@ -167,61 +168,62 @@ void rk_log_sum_exp(rk_type type, size_t rows, size_t columns, const void *x, vo
 }
 
 void rk_layer_norm(rk_type type, size_t rows, size_t columns, const void *x, const void *weight, const void *bias,
-    double epsilon, void *y, void *mean, void *rstd) {
+                   double epsilon, void *y, void *mean, void *rstd) {
     rk_kernels_for(type)->layer_norm(rows, columns, x, weight, bias, epsilon, y, mean, rstd);
 }
 
-void rk_layer_norm_gradient(rk_type type, size_t rows, size_t columns, const void *x, const void *weight, const void
-    *mean, const void *rstd, const void *g, void *dx, void *dweight, void *dbias) {
+void rk_layer_norm_gradient(rk_type type, size_t rows, size_t columns, const void *x, const void *weight,
+                            const void *mean, const void *rstd, const void *g, void *dx, void *dweight, void *dbias) {
     rk_kernels_for(type)->layer_norm_gradient(rows, columns, x, weight, mean, rstd, g, dx, dweight, dbias);
 }
 
 void rk_rms_norm(rk_type type, size_t rows, size_t columns, const void *x, const void *weight, double epsilon, void *y,
-    void *rstd) {
+                 void *rstd) {
     rk_kernels_for(type)->rms_norm(rows, columns, x, weight, epsilon, y, rstd);
 }
 
-void rk_rms_norm_gradient(rk_type type, size_t rows, size_t columns, const void *x, const void *weight, const void
-    *rstd, const void *g, void *dx, void *dweight) {
+void rk_rms_norm_gradient(rk_type type, size_t rows, size_t columns, const void *x, const void *weight,
+                          const void *rstd, const void *g, void *dx, void *dweight) {
     rk_kernels_for(type)->rms_norm_gradient(rows, columns, x, weight, rstd, g, dx, dweight);
 }
 
-void rk_cross_entropy(rk_type type, size_t rows, size_t classes, const void *logits, const int32_t *targets, double
-    smoothing, int32_t ignore, double scale, void *loss, void *gradient) {
+void rk_cross_entropy(rk_type type, size_t rows, size_t classes, const void *logits, const int32_t *targets,
+                      double smoothing, int32_t ignore, double scale, void *loss, void *gradient) {
     rk_kernels_for(type)->cross_entropy(rows, classes, logits, targets, smoothing, ignore, scale, loss, gradient);
 }
 
-void rk_scatter_add_rows(rk_type type, size_t count, size_t width, size_t begin, size_t end, const void *g, const
-    int32_t *indices, void *table) {
+void rk_scatter_add_rows(rk_type type, size_t count, size_t width, size_t begin, size_t end, const void *g,
+                         const int32_t *indices, void *table) {
     rk_kernels_for(type)->scatter_add_rows(count, width, begin, end, g, indices, table);
 }
 
-void rk_adamw(rk_type type, size_t count, void *p, const void *g, void *m, void *v, double rate, double beta1, double
-    beta2, double epsilon, double decay, double correction1, double correction2, double gradient_scale) {
+void rk_adamw(rk_type type, size_t count, void *p, const void *g, void *m, void *v, double rate, double beta1,
+              double beta2, double epsilon, double decay, double correction1, double correction2,
+              double gradient_scale) {
     rk_kernels_for(type)->adamw(count, p, g, m, v, rate, beta1, beta2, epsilon, decay, correction1, correction2,
-        gradient_scale);
+                                gradient_scale);
 }
 
 void rk_lion(rk_type type, size_t count, void *p, const void *g, void *m, double rate, double beta1, double beta2,
-    double decay, double gradient_scale) {
+             double decay, double gradient_scale) {
     rk_kernels_for(type)->lion(count, p, g, m, rate, beta1, beta2, decay, gradient_scale);
 }
 
-void rk_sgd(rk_type type, size_t count, void *p, const void *g, void *buffer, double rate, double momentum, double
-    decay, bool decoupled, bool nesterov, bool first, double gradient_scale) {
+void rk_sgd(rk_type type, size_t count, void *p, const void *g, void *buffer, double rate, double momentum,
+            double decay, bool decoupled, bool nesterov, bool first, double gradient_scale) {
     rk_kernels_for(type)->sgd(count, p, g, buffer, rate, momentum, decay, decoupled, nesterov, first, gradient_scale);
 }
 
-void rk_causal_convolution(rk_type type, size_t time, size_t channels, size_t width, size_t begin, size_t end, const
-    void *x, const void *history, const void *weight, const void *bias, void *y) {
+void rk_causal_convolution(rk_type type, size_t time, size_t channels, size_t width, size_t begin, size_t end,
+                           const void *x, const void *history, const void *weight, const void *bias, void *y) {
     rk_kernels_for(type)->causal_convolution(time, channels, width, begin, end, x, history, weight, bias, y);
 }
 
 void rk_causal_convolution_gradient(rk_type type, size_t time, size_t channels, size_t width, size_t begin, size_t end,
-    const void *x, const void *history, const void *weight, const void *g, void *dx, void *dhistory, void *dweight, void
-    *dbias) {
+                                    const void *x, const void *history, const void *weight, const void *g, void *dx,
+                                    void *dhistory, void *dweight, void *dbias) {
     rk_kernels_for(type)->causal_convolution_gradient(time, channels, width, begin, end, x, history, weight, g, dx,
-        dhistory, dweight, dbias);
+                                                      dhistory, dweight, dbias);
 }
 
 void rk_random_bits(uint64_t key, uint64_t stream, uint64_t offset, uint32_t *out, size_t count) {
@@ -229,21 +231,21 @@ void rk_random_bits(uint64_t key, uint64_t stream, uint64_t offset, uint32_t *ou
 }
 
 void rk_random_uniform(rk_type type, uint64_t key, uint64_t stream, uint64_t offset, double low, double high, void *out,
-    size_t count) {
+                       size_t count) {
     rk_kernels_for(type)->random_uniform(key, stream, offset, low, high, out, count);
 }
 
-void rk_random_normal(rk_type type, uint64_t key, uint64_t stream, uint64_t offset, double mean, double deviation, void
-    *out, size_t count) {
+void rk_random_normal(rk_type type, uint64_t key, uint64_t stream, uint64_t offset, double mean, double deviation,
+                      void *out, size_t count) {
     rk_kernels_for(type)->random_normal(key, stream, offset, mean, deviation, out, count);
 }
 
-void rk_dropout(rk_type type, uint64_t key, uint64_t stream, uint64_t offset, double probability, const void *x, void
-    *y, size_t count) {
+void rk_dropout(rk_type type, uint64_t key, uint64_t stream, uint64_t offset, double probability, const void *x,
+                void *y, size_t count) {
     rk_kernels_for(type)->dropout(key, stream, offset, probability, x, y, count);
 }
 
-void rk_gemm(rk_type type, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, double alpha, const void
-    *a, size_t lda, const void *b, size_t ldb, double beta, void *c, size_t ldc) {
+void rk_gemm(rk_type type, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, double alpha,
+             const void *a, size_t lda, const void *b, size_t ldb, double beta, void *c, size_t ldc) {
     rk_kernels_for(type)->gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

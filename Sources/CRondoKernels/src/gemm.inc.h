@@ -61,8 +61,8 @@ RK_INLINE void micro_kernel(int rows, int vectors, size_t depth, const T *a, siz
         }
 }
 
-typedef void tile_function(size_t depth, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step, size_t next,
-                           update u, T *c, size_t ldc, size_t columns);
+typedef void tile_function(size_t depth, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
+                           size_t next, update u, T *c, size_t ldc, size_t columns);
 
 #define TILE_OF(rows, vectors) \
     static void tile_##rows##_##vectors(size_t depth, const T *a, size_t a_row, size_t a_step, const T *b, \

@@ -16,8 +16,8 @@
     X(clamp, void, (const void *x, double low, double high, void *y, size_t count)) \
     X(axpy, void, (double scale, const void *x, void *y, size_t count)) \
     X(fill, void, (double value, void *y, size_t count)) \
-    X(binary, void, (rk_binary_op op, int rank, const int64_t *shape, const void *a, const int64_t *a_strides, const \
-      void *b, const int64_t *b_strides, void *y, size_t begin, size_t end)) \
+    X(binary, void, (rk_binary_op op, int rank, const int64_t *shape, const void *a, const int64_t *a_strides, \
+      const void *b, const int64_t *b_strides, void *y, size_t begin, size_t end)) \
     X(select, void, (int rank, const int64_t *shape, const void *mask, const int64_t *mask_strides, const void *a, \
       const int64_t *a_strides, const void *b, const int64_t *b_strides, void *y, size_t begin, size_t end)) \
     X(add_strided, void, (int rank, const int64_t *shape, const void *src, const int64_t *src_strides, void *dst, \
@@ -31,34 +31,34 @@
     X(softmax, void, (bool log, size_t rows, size_t columns, const void *x, void *y)) \
     X(softmax_gradient, void, (bool log, size_t rows, size_t columns, const void *y, const void *g, void *dx)) \
     X(log_sum_exp, void, (size_t rows, size_t columns, const void *x, void *y)) \
-    X(layer_norm, void, (size_t rows, size_t columns, const void *x, const void *weight, const void *bias, double \
-      epsilon, void *y, void *mean, void *rstd)) \
+    X(layer_norm, void, (size_t rows, size_t columns, const void *x, const void *weight, const void *bias, \
+      double epsilon, void *y, void *mean, void *rstd)) \
     X(layer_norm_gradient, void, (size_t rows, size_t columns, const void *x, const void *weight, const void *mean, \
       const void *rstd, const void *g, void *dx, void *dweight, void *dbias)) \
-    X(rms_norm, void, (size_t rows, size_t columns, const void *x, const void *weight, double epsilon, void *y, void \
-      *rstd)) \
+    X(rms_norm, void, (size_t rows, size_t columns, const void *x, const void *weight, double epsilon, void *y, \
+      void *rstd)) \
     X(rms_norm_gradient, void, (size_t rows, size_t columns, const void *x, const void *weight, const void *rstd, \
       const void *g, void *dx, void *dweight)) \
-    X(cross_entropy, void, (size_t rows, size_t classes, const void *logits, const int32_t *targets, double \
-      smoothing, int32_t ignore, double scale, void *loss, void *gradient)) \
-    X(scatter_add_rows, void, (size_t count, size_t width, size_t begin, size_t end, const void *g, const int32_t \
-      *indices, void *table)) \
+    X(cross_entropy, void, (size_t rows, size_t classes, const void *logits, const int32_t *targets, \
+      double smoothing, int32_t ignore, double scale, void *loss, void *gradient)) \
+    X(scatter_add_rows, void, (size_t count, size_t width, size_t begin, size_t end, const void *g, \
+      const int32_t *indices, void *table)) \
     X(adamw, void, (size_t count, void *p, const void *g, void *m, void *v, double rate, double beta1, double beta2, \
       double epsilon, double decay, double correction1, double correction2, double gradient_scale)) \
-    X(lion, void, (size_t count, void *p, const void *g, void *m, double rate, double beta1, double beta2, double \
-      decay, double gradient_scale)) \
+    X(lion, void, (size_t count, void *p, const void *g, void *m, double rate, double beta1, double beta2, \
+      double decay, double gradient_scale)) \
     X(sgd, void, (size_t count, void *p, const void *g, void *buffer, double rate, double momentum, double decay, \
       bool decoupled, bool nesterov, bool first, double gradient_scale)) \
-    X(causal_convolution, void, (size_t time, size_t channels, size_t width, size_t begin, size_t end, const void \
-      *x, const void *history, const void *weight, const void *bias, void *y)) \
+    X(causal_convolution, void, (size_t time, size_t channels, size_t width, size_t begin, size_t end, \
+      const void *x, const void *history, const void *weight, const void *bias, void *y)) \
     X(causal_convolution_gradient, void, (size_t time, size_t channels, size_t width, size_t begin, size_t end, \
-      const void *x, const void *history, const void *weight, const void *g, void *dx, void *dhistory, void \
-      *dweight, void *dbias)) \
+      const void *x, const void *history, const void *weight, const void *g, void *dx, void *dhistory, \
+      void *dweight, void *dbias)) \
     X(random_bits, void, (uint64_t key, uint64_t stream, uint64_t offset, uint32_t *out, size_t count)) \
     X(random_uniform, void, (uint64_t key, uint64_t stream, uint64_t offset, double low, double high, void *out, \
       size_t count)) \
-    X(random_normal, void, (uint64_t key, uint64_t stream, uint64_t offset, double mean, double deviation, void \
-      *out, size_t count)) \
+    X(random_normal, void, (uint64_t key, uint64_t stream, uint64_t offset, double mean, double deviation, \
+      void *out, size_t count)) \
     X(dropout, void, (uint64_t key, uint64_t stream, uint64_t offset, double probability, const void *x, void *y, \
       size_t count)) \
     X(gemm, void, (bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, double alpha, const void *a, \

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 #define RK_VECTOR_BYTES 64
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c,bmi2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c,bmi2"))), \
+                             apply_to = function)
 #include "kernels.inc.h"
 #pragma clang attribute pop
 #endif

@@ -1,5 +1,6 @@
 // Layer and root-mean-square normalisation of rows, and their gradients.
-//   layer: x^ = (x - mean) rstd, rstd = 1 / sqrt(var + epsilon);  rms: x^ = x rstd, rstd = 1 / sqrt(mean(x^2) + epsilon)
+//   layer: x^ = (x - mean) rstd, rstd = 1 / sqrt(var + epsilon)
+//   rms:   x^ = x rstd, rstd = 1 / sqrt(mean(x^2) + epsilon)
 //   y = x^ weight + bias. With h = g weight:
 //   dx = rstd (h - mean(h) - x^ mean(h x^)), without mean(h) for rms;  dweight += g x^;  dbias += g
 

@@ -6,9 +6,9 @@ static void k_adamw(size_t count, void *p, const void *g, void *m, void *v, doub
                     double epsilon, double decay, double correction1, double correction2, double gradient_scale) {
     T *parameter = p, *first = m, *second = v;
     const T *gradient = g;
-    const V scale = v_set((T)gradient_scale), keep = v_set((T)(1 - rate * decay)), step = v_set((T)(rate / correction1)),
-            b1 = v_set((T)beta1), c1 = v_set((T)(1 - beta1)), b2 = v_set((T)beta2), c2 = v_set((T)(1 - beta2)),
-            root = v_set((T)(1 / sqrt(correction2))), small = v_set((T)epsilon);
+    const V scale = v_set((T)gradient_scale), keep = v_set((T)(1 - rate * decay)),
+            step = v_set((T)(rate / correction1)), b1 = v_set((T)beta1), c1 = v_set((T)(1 - beta1)),
+            b2 = v_set((T)beta2), c2 = v_set((T)(1 - beta2)), root = v_set((T)(1 / sqrt(correction2))), small = v_set((T)epsilon);
     for (size_t i = 0; i < count; i += LANES) {
         size_t n = count - i;
         V slope = scale * v_load_up_to(gradient + i, n);

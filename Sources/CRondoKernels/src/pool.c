@@ -152,7 +152,9 @@ static int ensure_workers(int wanted) {
 // --- jobs ---------------------------------------------------------------------------------------
 
 /// Makes the caller the owner of the pool, unless it is inside a task or another thread owns it.
-static bool acquire(void) { return !inside_task && !atomic_flag_test_and_set_explicit(&pool.owned, memory_order_acquire); }
+static bool acquire(void) {
+    return !inside_task && !atomic_flag_test_and_set_explicit(&pool.owned, memory_order_acquire);
+}
 
 static void release(void) { atomic_flag_clear_explicit(&pool.owned, memory_order_release); }
 
