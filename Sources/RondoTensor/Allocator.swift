@@ -53,7 +53,7 @@ public final class HostAllocator: Sendable {
     }
 
     /// Sizes grow in steps of an eighth of the power of two below, so that a reused block wastes at most 12.5 %.
-    static func sizeClass(_ byteCount: Int) -> Int {
+    package static func sizeClass(_ byteCount: Int) -> Int {
         let minimum = max(byteCount, 64)
         let power = Int.bitWidth - 1 - minimum.leadingZeroBitCount
         let step = max(64, (1 << power) / 8)

@@ -2,7 +2,7 @@ import Foundation
 import RondoTensor
 import Testing
 
-@testable import RondoData
+import RondoData
 
 @Suite struct CorpusTests {
     let folder: TemporaryFolder

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import RondoTensor
+import RondoTensor
 
 /// A tensor of the numbers 0, 1, 2, … in a shape.
 private func counting(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {

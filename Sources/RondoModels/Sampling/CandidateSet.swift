@@ -12,7 +12,7 @@ import RondoTensor
 ///
 /// They stay in the order of their numbers whatever is removed, so that a draw depends only on the set, not on how it
 /// was found. The storage is made once for the whole vocabulary.
-struct CandidateSet {
+package struct CandidateSet {
     struct Candidate {
         var score: Float
         /// `exp(score - best)`, valid after ``CandidateSet/weigh()``.
@@ -29,19 +29,19 @@ struct CandidateSet {
     private var scratch: [Candidate]
     private(set) var count = 0
 
-    init(vocabularySize: Int) {
+    package init(vocabularySize: Int) {
         let none = Candidate(score: 0, weight: 0, token: 0)
         candidates = [Candidate](repeating: none, count: vocabularySize)
         scratch = candidates
     }
 
     /// The tokens in the set, for tests.
-    var tokens: [Int32] { candidates[..<count].map(\.token) }
+    package var tokens: [Int32] { candidates[..<count].map(\.token) }
 
     /// Fills the set with the whole vocabulary.
     ///
     /// - Throws: `RondoError` with code `notFinite` unless every logit is a number or minus infinity, and one is a number.
-    mutating func fill(_ logits: UnsafeBufferPointer<Float>) throws {
+    package mutating func fill(_ logits: UnsafeBufferPointer<Float>) throws {
         var best = -Float.infinity
         var hasNaN = false
         candidates.withUnsafeMutableBufferPointer { candidates in

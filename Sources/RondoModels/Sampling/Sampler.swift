@@ -112,7 +112,7 @@ public struct Sampler: Sendable {
 
 extension CandidateSet {
     /// Applies temperature and truncations in the order that the options ask for.
-    mutating func shape(_ options: SamplingOptions) {
+    package mutating func shape(_ options: SamplingOptions) {
         if options.order == .transformers { applyTemperature(options) }
         if options.topK > 0 { keepTop(options.topK) }
         if options.topP < 1 { keepNucleus(options.topP) }

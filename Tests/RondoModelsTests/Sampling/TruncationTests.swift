@@ -2,7 +2,7 @@ import Foundation
 import RondoTensor
 import Testing
 
-@testable import RondoModels
+import RondoModels
 
 /// Logits from a rough bell curve (a sum of four uniform numbers), times `spread`.
 func randomLogits(_ count: Int, seed: UInt64, spread: Double = 4) -> [Float] {
