@@ -206,6 +206,34 @@ private struct Vectors: Decodable {
         #expect(throws: RondoError.self) { try state.update(&model, gradients: few, by: rule) }
     }
 
+    /// Long parameters are cut into pieces for the threads: every piece must be updated, once.
+    @Test func longParametersEqualTheirParts() throws {
+        let count = 150_001
+        let kernels: [OptimizerKernel] = [
+            .sgd(momentum: 0.9, nesterov: true, decoupledDecay: false, first: false),
+            .adamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, step: 3), .lion(beta1: 0.9, beta2: 0.99),
+        ]
+        for kernel in kernels {
+            var generator = Generator(seed: 15)
+            let (start, gradient) = (try generator.normal([count]), try generator.normal([count]))
+            let moments = try (0..<kernel.stateCount).map { _ in try generator.uniform([count]) }
+            func updated(_ range: Range<Int>) throws -> [Tensor] {
+                var parameter = try start.sliced(0, range).copied()
+                var state = try moments.map { try $0.sliced(0, range).copied() }
+                try kernel.update(
+                    &parameter, gradient: gradient.sliced(0, range), state: &state, rate: 0.1, decay: 0.2,
+                    gradientScale: 0.5)
+                return [parameter] + state
+            }
+            let whole = try updated(0..<count)
+            let parts = try stride(from: 0, to: count, by: 1009).map { try updated($0..<min(count, $0 + 1009)) }
+            for (index, tensor) in whole.enumerated() {
+                let joined = try Tensor.concatenate(parts.map { $0[index] })
+                #expect(try Tolerance(.float32).mismatch(tensor, joined) == nil)
+            }
+        }
+    }
+
     @Test func updatesHappenInPlace() throws {
         var generator = Generator(seed: 14)
         var model = try Roles(&generator)
