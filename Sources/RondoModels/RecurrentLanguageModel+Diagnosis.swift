@@ -10,6 +10,7 @@ extension RecurrentLanguageModel {
     ///   - training: Whether dropout applies.
     ///   - generator: Draws the dropout masks.
     /// - Returns: The path of the part, or `nil` if all is well.
+    /// - Throws: `RondoError` if shapes do not fit or a token is outside the vocabulary.
     public func firstNonFiniteLayer(
         _ inputs: Tensor, state: inout RecurrentState, training: Bool, using generator: inout Generator
     ) throws -> String? {

@@ -47,6 +47,7 @@ public struct RecurrentLanguageModel: Module {
     ///   - inputs: Tokens, int32 `[batch, time]`.
     ///   - state: The state before them; becomes the one after them.
     /// - Returns: Scores, `[batch, time, vocabSize]`.
+    /// - Throws: `RondoError` if shapes do not fit or a token is outside the vocabulary.
     public func logits(_ inputs: Tensor, state: inout RecurrentState) throws -> Tensor {
         var unused = Generator(seed: 0)
         return try logits(inputs, state: &state, training: false, using: &unused)
@@ -62,6 +63,7 @@ public struct RecurrentLanguageModel: Module {
     ///   - training: Whether dropout applies.
     ///   - generator: Draws the dropout masks.
     /// - Returns: The loss, and the state after the inputs, cut off from derivatives.
+    /// - Throws: `RondoError` if shapes do not fit or a token is outside the vocabulary.
     public func loss(
         _ inputs: Tensor, _ targets: Tensor, state: RecurrentState, labelSmoothing: Double = 0, training: Bool,
         using generator: inout Generator

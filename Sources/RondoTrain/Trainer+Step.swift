@@ -14,6 +14,7 @@ extension Trainer {
     /// Does one step: windows, derivatives, clipping, update, average.
     ///
     /// - Parameter totalSteps: The length of the run, for the schedule.
+    /// - Returns: The measurements.
     /// - Throws: `RondoError` of code `notFinite` that names the first bad layer; then nothing has changed.
     mutating func takeStep(totalSteps: Int) throws -> StepOutcome {
         var next = StepInputs(streams: streams, state: carried, generator: progress.generator)

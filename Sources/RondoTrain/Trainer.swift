@@ -9,7 +9,7 @@ import RondoTensor
 /// A trainer is a value: a copy trains on its own.
 public struct Trainer: Sendable {
     /// The model as trained so far.
-    public internal(set) var model: RecurrentLanguageModel
+    public package(set) var model: RecurrentLanguageModel
     /// The text.
     let corpus: Corpus
     let split: Corpus.Split

@@ -20,8 +20,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     public struct Evaluation: Codable, Sendable, Equatable {
         /// Steps between two evaluations; 0 for the end only.
         public var interval = 250
-        /// The most validation bytes that are measured while training; 0 for all. The last evaluation takes all.
-        public var limitBytes = 65_536
+        /// The most validation bytes that are measured, from the beginning of the part; 0 for all.
+        public var limitBytes = 131_072
         /// How many contiguous rows the validation part is cut into; the state is carried along each row.
         public var batchSize = 32
         /// Evaluations without a new best result before training stops; 0 for never.
@@ -56,13 +56,16 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     public var steps: Int?
     /// The number of passes over the training part, if that is the limit.
     public var epochs: Double?
-    /// The time to train for, if that is the limit. The speed is measured first and turned into a number of steps.
+    /// The time to train for, if that is the limit.
+    ///
+    /// The speed is measured first and turned into a number of steps, so that the clock decides nothing later. A run
+    /// that takes half as much time again is stopped.
     public var minutes: Double? = 5
     /// How derivatives become updates.
     public var optimizer = OptimizerConfiguration()
     /// How the learning rate changes.
     public var schedule = ScheduleConfiguration()
-    /// The largest norm of all derivatives together; longer ones are scaled down. 0 for no limit.
+    /// The largest norm of all derivatives together, to which longer ones are scaled down; 0 for no limit.
     public var clipNorm = 1.0
     /// The share of the old average in the average of the weights, in `0..<1`; 0 for no average.
     public var emaDecay = 0.0
@@ -74,7 +77,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     public var checkpoints = Checkpoints()
     /// The seed of everything random.
     public var seed: UInt64 = 0
-    /// Threads to compute with; 0 for one a core. It never changes a result.
+    /// Threads to compute with, which never change a result; 0 for one a core.
     public var threads = 0
 
     /// Creates a configuration with the defaults for a model.

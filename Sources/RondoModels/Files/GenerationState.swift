@@ -34,6 +34,7 @@ struct GenerationState {
     /// - Parameters:
     ///   - path: The file.
     ///   - own: The header and tensors that the model has at its beginning.
+    /// - Throws: `RondoError` for a damaged file or the state of another model.
     init(_ path: String, for own: GenerationState) throws {
         let file = try TensorFile(path)
         guard let text = file.metadata[Self.headerKey] else {

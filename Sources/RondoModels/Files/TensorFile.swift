@@ -55,6 +55,7 @@ public struct TensorFile: Sendable {
     /// - Parameters:
     ///   - expected: The tensors, in the order in which they are returned.
     ///   - castsTypes: Whether floating-point tensors of another type are converted.
+    /// - Returns: The tensors, in the order of `expected`.
     /// - Throws: `RondoError` of code `corruptFile` that lists everything missing, left over or of another shape.
     public func read(_ expected: [Expectation], castsTypes: Bool = false) throws -> ParameterSet {
         try check(expected, castsTypes: castsTypes)
