@@ -1,3 +1,6 @@
+import RondoNN
+public import RondoTensor
+
 /// The kinds of models that can be trained.
 public enum ModelRegistry {
     /// One kind.

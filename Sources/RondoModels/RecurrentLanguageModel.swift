@@ -50,7 +50,8 @@ public struct RecurrentLanguageModel: Module {
     /// - Throws: `RondoError` if shapes do not fit or a token is outside the vocabulary.
     public func logits(_ inputs: Tensor, state: inout RecurrentState) throws -> Tensor {
         var unused = Generator(seed: 0)
-        return try logits(inputs, state: &state, training: false, using: &unused)
+        let outputs = try hiddenStates(inputs, state: &state, training: false, using: &unused)
+        return try scores(outputs).transposed(0, 1)
     }
 
     /// The mean cross-entropy, in nats, of the right next tokens.
@@ -69,34 +70,29 @@ public struct RecurrentLanguageModel: Module {
         using generator: inout Generator
     ) throws -> (loss: Tensor, state: RecurrentState) {
         var state = state
-        let logits = try logits(inputs, state: &state, training: training, using: &generator)
-        return (try Loss.crossEntropy(logits, targets, labelSmoothing: labelSmoothing), state.detached())
+        let outputs = try hiddenStates(inputs, state: &state, training: training, using: &generator)
+        let logits = try scores(Dropout(configuration.outputDropout)(outputs, training: training, using: &generator))
+        let loss = try Loss.crossEntropy(logits, targets.transposed(0, 1), labelSmoothing: labelSmoothing)
+        return (loss, state.detached())
     }
 
-    private func logits(
-        _ inputs: Tensor, state: inout RecurrentState, training: Bool, using generator: inout Generator
-    ) throws -> Tensor {
-        let hidden = try hiddenStates(inputs, state: &state, training: training, using: &generator)
-        let dropout = try Dropout(configuration.outputDropout)
-        return try scores(dropout(hidden, training: training, using: &generator))
-    }
+    // MARK: - Parts
 
-    /// The last layer's outputs, `[batch, time, hiddenSize]`.
+    /// The last layer's outputs, `[time, batch, hiddenSize]`: time first, the order in which the layers work.
     func hiddenStates(
         _ inputs: Tensor, state: inout RecurrentState, training: Bool, using generator: inout Generator
     ) throws -> Tensor {
-        let (outputs, after): (Tensor, RecurrentState)
+        let outputs: Tensor
         if usesProjectedTable(for: inputs, training: training) {
-            let projected = try projectedTable().takingRows(inputs)
-            (outputs, after) = try recurrent(
-                projected: projected, state: state, training: training, using: &generator)
+            let tokens = try inputs.transposed(0, 1).reshaped([inputs.count])
+            (outputs, state) = try recurrent(
+                projected: [projectedTable().takingRows(tokens)], state: state, training: training, using: &generator)
         } else {
             let vectors = try embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator)
-            (outputs, after) = try recurrent(vectors, state: state, training: training, using: &generator)
+            (outputs, state) = try recurrent(vectors, state: state, training: training, using: &generator)
         }
-        state = after
-        return outputs
+        return try outputs.transposed(0, 1)
     }
 
     /// Scores of all tokens from the last layer's outputs, `[..., hiddenSize]` to `[..., vocabSize]`.
@@ -105,13 +101,11 @@ public struct RecurrentLanguageModel: Module {
         return try head.map { try $0(normalized) } ?? embedding.logits(normalized)
     }
 
-    // MARK: - The first layer's input
-
     /// The first layer's input projection of every token, `[vocabSize, gates * hiddenSize]`.
     ///
     /// Projecting the table and looking rows up is the same as looking up vectors and projecting them, but takes
     /// fewer multiplications where there are fewer different tokens than positions.
-    func projectedTable() throws -> Tensor { try recurrent.projectingInput(embedding.weight) }
+    func projectedTable() throws -> Tensor { try recurrent.layers[0].project(embedding.weight) }
 
     private func usesProjectedTable(for inputs: Tensor, training: Bool) -> Bool {
         let drops = training && configuration.embeddingDropout > 0

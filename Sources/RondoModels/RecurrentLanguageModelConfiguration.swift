@@ -1,5 +1,6 @@
 import RondoIO
-import RondoTensor
+public import RondoNN
+public import RondoTensor
 
 /// The shape of a recurrent language model: all that `config.json` says.
 public struct RecurrentLanguageModelConfiguration: Codable, Sendable, Equatable {
@@ -41,6 +42,9 @@ public struct RecurrentLanguageModelConfiguration: Codable, Sendable, Equatable 
         try requireValue(modelType == Self.modelType, "model_type", modelType, "\"\(Self.modelType)\"")
         try requireValue((2...1 << 24).contains(vocabSize), "vocab_size", vocabSize, "from 2 to 16777216")
         try requireValue((1...1 << 20).contains(embeddingSize), "embedding_size", embeddingSize, "from 1 to 1048576")
+        try recurrent.validate()
+        try requireValue(
+            !recurrent.bidirectional, "recurrent.bidirectional", true, "false: a language model reads forwards")
         try requireValue(
             recurrent.inputSize == embeddingSize, "recurrent.input_size", recurrent.inputSize,
             "embedding_size, which is \(embeddingSize)")

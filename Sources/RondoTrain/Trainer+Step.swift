@@ -100,7 +100,7 @@ extension Trainer {
         var next = StepInputs(streams: streams, state: carried, generator: progress.generator)
         for _ in 0..<configuration.accumulation {
             let batch = try nextBatch(&next)
-            if let layer = try model.firstNonFiniteLayer(
+            if let layer = try model.firstNonFinitePart(
                 batch.inputs, state: &next.state, training: true, using: &next.generator)
             {
                 return "the output of '\(layer)'"

@@ -90,7 +90,7 @@ public struct Trainer: Sendable {
         self.split = split
         self.streams = streams
         self.optimizer = optimizer
-        optimizerState = try OptimizerState(for: optimizer, module: model)
+        optimizerState = try OptimizerState(for: optimizer, module: model, role: model.role)
         carried = try model.initialState(batch: configuration.batchSize)
         average =
             try configuration.emaDecay > 0
@@ -130,7 +130,7 @@ extension Trainer {
         try optimizerState.restore(
             step: step, from: optimizerFile.read(optimizerState.named.expectations))
         let states = try TensorFile(FileSystem.join(folder, TrainingCheckpoint.stateFile))
-        carried = try carried.replacingTensors(states.read(carried.named.expectations).tensors)
+        carried = try carried.replacing(states.read(carried.named.expectations).tensors)
         if let average {
             let file = try TensorFile(FileSystem.join(folder, ModelFolder.averagedWeights))
             self.average = try WeightAverage(

@@ -58,7 +58,7 @@ final class FolderStore: CheckpointStore {
     func path(_ step: Int) -> String { folder.file("step-\(step)") }
 
     func save(step: Int, isBest: Bool, _ write: (String) throws -> Void) throws -> String {
-        try AtomicDirectory.publish(path(step), replacing: true) { try write($0) }
+        try AtomicDirectory.publish(to: path(step), replacing: true) { try write($0) }
         if isBest { best = step }
         steps.append(step)
         return path(step)

@@ -1,4 +1,4 @@
-public import RondoIO
+import RondoIO
 public import RondoTensor
 
 #if canImport(Glibc)
@@ -47,6 +47,7 @@ public struct FileDamage {
     /// - Parameters:
     ///   - places: How many places are tried for each kind of damage.
     ///   - body: Told what was done.
+    /// - Throws: What `body` throws.
     public func forEach(places: Int, _ body: (String) throws -> Void) throws {
         defer { try? AtomicFile.write(bytes, to: path) }
         let stride = max(1, bytes.count / places)

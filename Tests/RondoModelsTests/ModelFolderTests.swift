@@ -1,0 +1,94 @@
+import RondoIO
+import RondoModels
+import RondoNN
+import RondoTensor
+import RondoTestSupport
+import Testing
+
+@Suite struct ModelFolderTests {
+    private func model(_ change: (inout RecurrentLanguageModelConfiguration) -> Void = { _ in }) throws
+        -> RecurrentLanguageModel
+    {
+        var configuration = RecurrentLanguageModelConfiguration(embeddingSize: 3, hiddenSize: 5, layers: 2)
+        change(&configuration)
+        var generator = Generator(seed: 4)
+        return try RecurrentLanguageModel(configuration, using: &generator)
+    }
+
+    @Test func roundTripIsExact() throws {
+        let folder = try TestFolder()
+        let model = try model { $0.outputNorm = true }
+        try model.write(to: folder.path)
+        let loaded = try RecurrentLanguageModel(folder: folder.path)
+        #expect(loaded.configuration == model.configuration)
+        #expect(try loaded.parameters.fingerprint() == model.parameters.fingerprint())
+        let file = try SafetensorsFile(folder.file(ModelFolder.weights))
+        #expect(file.metadata["format"] == "pt")
+        #expect(Set(file.entries.map(\.name)) == Set(model.parameters.paths))
+    }
+
+    @Test func averagedWeightsArePreferred() throws {
+        let folder = try TestFolder()
+        let model = try model()
+        try model.write(to: folder.path)
+        let average = try model.replacingParameters(model.parameters.tensors.map { try $0 * 0.5 })
+        try average.writeWeights(to: folder.file(ModelFolder.averagedWeights))
+        let (best, raw) = (
+            try RecurrentLanguageModel(folder: folder.path),
+            try RecurrentLanguageModel(folder: folder.path, averaged: false)
+        )
+        #expect(try best.parameters.fingerprint() == average.parameters.fingerprint())
+        #expect(try raw.parameters.fingerprint() == model.parameters.fingerprint())
+    }
+
+    @Test func everythingThatDoesNotFitIsListedAtOnce() throws {
+        let folder = try TestFolder()
+        let model = try model()
+        try model.write(to: folder.path)
+        var tensors = model.parameters
+        tensors.tensors[0] = try Tensor.zeros([256, 4])
+        let changed = ParameterSet(
+            paths: tensors.paths.dropLast() + ["stranger"],
+            tensors: tensors.tensors.dropLast() + [try Tensor.zeros([2])])
+        try TensorFile.write(changed, to: folder.file(ModelFolder.weights))
+        let error = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        #expect(error.code == .corruptFile)
+        for part in [
+            "missing 'head.bias' [256]", "unknown 'stranger' [2]", "'embedding.weight' should be float32 [256, 3]",
+            "F32 [256, 4]",
+        ] {
+            #expect(error.message.contains(part), "\(error.message)")
+        }
+    }
+
+    @Test func foreignFilesWithoutChecksumAreAccepted() throws {
+        let folder = try TestFolder()
+        let model = try model()
+        try model.write(to: folder.path)
+        let entries = try zip(model.parameters.paths, model.parameters.tensors).map { name, tensor in
+            SafetensorsTensor(
+                name: name, dtype: .float64, shape: tensor.shape,
+                bytes: try tensor.cast(to: .float64).withUnsafeBytes { Array($0) })
+        }
+        try SafetensorsFile.write(
+            to: folder.file(ModelFolder.weights), tensors: entries, metadata: ["format": "pt"], checksum: false)
+        let loaded = try RecurrentLanguageModel(folder: folder.path)
+        #expect(try loaded.parameters.fingerprint() == model.parameters.fingerprint())
+    }
+
+    @Test func wrongFoldersAreRefusedClearly() throws {
+        let folder = try TestFolder()
+        #expect(try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.file("none")) }.code == .notFound)
+        let empty = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        #expect(empty.message.contains("config.json"))
+        try AtomicFile.write("{\"model_type\": \"gpt2\"}", to: folder.file(ModelFolder.configuration))
+        let foreign = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        #expect(foreign.message.contains("config.json"))
+        try model().write(to: folder.path)
+        var tree = try JSONValue(contentsOf: folder.file(ModelFolder.configuration))
+        try tree.apply([Override("output_dropout=0.25")])
+        try AtomicFile.write(tree.text(), to: folder.file(ModelFolder.configuration))
+        let edited = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        #expect(edited.message.contains("not the configuration"))
+    }
+}
