@@ -31,7 +31,7 @@ enum { SHARED_MATRIX_BYTES = 768 << 10, SHARED_MATRIX_ROWS = 16 };
 
 /// The rows and the blocks of units that one task carries through the whole sequence.
 typedef struct {
-    size_t row_begin, row_end, block_begin, block_end, scratch;
+    size_t row_begin, row_end, block_begin, block_end, task;
 } recurrent_range;
 
 #endif

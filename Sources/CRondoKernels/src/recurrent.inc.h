@@ -2,6 +2,7 @@
 #include "recurrent_cells.inc.h"
 #include "recurrent_multiply.inc.h"
 #include "recurrent_step.inc.h"
+#include "recurrent_rows.inc.h"
 #include "recurrent_loop.inc.h"
 
 RK_INLINE size_t aligned_bytes(size_t count) { return (count * sizeof(T) + 63) / 64 * 64; }
@@ -16,19 +17,31 @@ static size_t make_loop(const rk_recurrent *y, bool backward, loop *l) {
     size_t lanes = (size_t)l->block_vectors * LANES;
     l->blocks = (width + lanes - 1) / lanes;
     T *at = y->workspace, *begin = at;
-    int gates = l->cell.recurrent, vectors = backward || gates == 1 ? l->block_vectors : 1;
-    l->pack[0] = packed_layout(at, 0, gates, vectors, width, backward);
+    l->lanes = l->blocks * lanes;
+    // The last gate of a GRU that resets before the product is a product of its own.
+    int second = y->cell == RK_GRU_RESET_BEFORE ? 1 : 0, gates = l->cell.recurrent - second;
+    int vectors = backward || gates == 1 ? l->block_vectors : 1;
+    l->pack[0] = packed_layout(at, 0, gates, vectors, width);
     at += packed_size(l->pack[0], heads);
+    l->pack[1] = packed_layout(at, gates, second, l->block_vectors, width);
+    at += packed_size(l->pack[1], heads);
     if (backward) {
         l->dextras = at;
         at += (size_t)(y->batch * l->cell.extras) * l->units;
         l->dbias = at;
-        at += (size_t)(y->bias ? y->batch * l->cell.projection : 0) * l->units;
+        at += aligned_bytes((size_t)(y->bias ? y->batch * l->cell.projection : 0) * l->units) / sizeof(T);
     }
     switch (y->cell) {
 #define SET_STEPS(id, name, ...) case id: l->forward = name##_step, l->backward = name##_step_back; break;
         RECURRENT_CELLS(SET_STEPS)
+#define SET_ROW_STEPS(id, name, ...) case id: l->row_step = backward ? name##_step_back : name##_step; break;
+        RECURRENT_ROW_CELLS(SET_ROW_STEPS)
     default: break;
+    }
+    if (l->row_step) {
+        size_t tasks = (size_t)rk_threads() > heads ? (size_t)rk_threads() : heads;
+        l->scratch = at;
+        at += aligned_bytes(tasks * TILE_ROWS * ROW_VECTORS * l->lanes) / sizeof(T);
     }
     return (size_t)((char *)at - (char *)begin);
 }
@@ -41,8 +54,10 @@ static size_t k_recurrent_workspace(const rk_recurrent *y, bool backward) {
 }
 
 static void pack_matrix(const loop *l, bool backward) {
-    packing p = {l->pack[0], l->layer->recurrent, (size_t)l->layer->heads, (size_t)l->layer->width, backward};
-    rk_parallel(p.heads * p.to.panels, pack_task, &p);
+    for (int i = 0; i < 2; i++) {
+        packing p = {l->pack[i], l->layer->recurrent, (size_t)l->layer->heads, (size_t)l->layer->width, backward};
+        if (p.to.gates > 0) rk_parallel(p.heads * p.to.panels, pack_task, &p);
+    }
 }
 
 /// The slot of a state before the first step, or after the last: the caller's [batch, H] goes in and out there.
@@ -78,7 +93,7 @@ static void k_recurrent_forward(const rk_recurrent *y, const void *const *initia
     make_loop(y, false, &l);
     pack_matrix(&l, false);
     begin_states(&l, initial);
-    split(&l, run_forward, false);
+    split(&l, run_forward);
     for (int s = 0; final && s < l.cell.states; s++)
         for (size_t row = 0; final[s] && row < (size_t)y->batch; row++)
             memcpy((T *)final[s] + row * l.units, edge_state(&l, s, row, true), l.units * sizeof(T));
@@ -106,7 +121,7 @@ static void k_recurrent_backward(const rk_recurrent *y, const void *dy, int64_t 
     for (size_t row = 0; row < batch; row++)
         for (size_t t = row_length(y, row); t < (size_t)y->time; t++)
             memset(l.dgates + (t * batch + row) * columns, 0, columns * sizeof(T));
-    split(&l, run_backward, false);
+    split(&l, run_backward);
     sum_rows(l.dextras, batch, extras, dextras);
     sum_rows(l.dbias, batch, bias, dbias);
 }

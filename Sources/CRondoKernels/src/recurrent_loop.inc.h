@@ -92,12 +92,24 @@ static void forward_block(const loop *l, const row_place *rows, size_t count, si
     }
 }
 
+/// A step, forward or backward, of a cell that needs whole rows, in the heads of a range.
+static void step_rows(const loop *l, recurrent_range range, const row_place *rows, size_t count) {
+    T *scratch = l->scratch + range.task * TILE_ROWS * ROW_VECTORS * l->lanes;
+    for (size_t head = range.block_begin / l->blocks; head < range.block_end / l->blocks; head++)
+        for (size_t first = 0; first < count;) {
+            int group = group_size(count, first);
+            l->row_step(l, rows + first, group, head, scratch);
+            first += (size_t)group;
+        }
+}
+
 static void run_forward(const loop *l, recurrent_range range, rk_barrier *barrier) {
     row_place rows[ROWS_AT_ONCE];
     for (size_t step = 0; step < (size_t)l->layer->time; step++) {
         for (size_t next = range.row_begin; next < range.row_end;) {
             size_t count = place_rows(l, &next, range.row_end, step, rows);
-            for (size_t block = range.block_begin; block < range.block_end && count > 0; block++)
+            if (l->row_step) step_rows(l, range, rows, count);
+            for (size_t block = range.block_begin; block < range.block_end && count > 0 && !l->row_step; block++)
                 forward_block(l, rows, count, block);
         }
         if (barrier) rk_barrier_wait(barrier);
@@ -140,7 +152,8 @@ static void run_backward(const loop *l, recurrent_range range, rk_barrier *barri
         for (int half = 0; half < 2; half++) {
             for (size_t next = range.row_begin; next < range.row_end;) {
                 size_t count = place_rows(l, &next, range.row_end, step, rows);
-                for (size_t block = range.block_begin; block < range.block_end && count > 0; block++) {
+                if (l->row_step && half == 0) step_rows(l, range, rows, count);
+                for (size_t block = range.block_begin; block < range.block_end && count > 0 && !l->row_step; block++) {
                     block_place units = place_block(l, block);
                     if (half == 0) l->backward(l, rows, count, units.unit, units.left);
                     else backward_block(l, rows, count, block);
@@ -184,13 +197,13 @@ static void split_member(void *context, int rank, int size, rk_barrier *barrier)
 
 /// Enough rows for whole tiles: each thread takes rows. Else heads, else a team shares the units of the only head.
 /// A matrix too large for a core's own cache is better shared when few rows use what is read.
-static void split(const loop *l, void (*run)(const loop *, recurrent_range, rk_barrier *), bool whole_rows) {
+static void split(const loop *l, void (*run)(const loop *, recurrent_range, rk_barrier *)) {
     const rk_recurrent *y = l->layer;
     size_t threads = (size_t)rk_threads(), rows = (size_t)y->batch, heads = (size_t)y->heads;
     size_t bytes = l->pack[0].panel_size * l->pack[0].panels * sizeof(T);
     bool few = rows < threads * (bytes > SHARED_MATRIX_BYTES ? SHARED_MATRIX_ROWS : TILE_ROWS);
     splitting s = {l, run, 1, 1};
-    if (heads == 1 && few && !whole_rows && l->blocks > 1 && threads > 1) {
+    if (heads == 1 && few && !l->row_step && l->blocks > 1 && threads > 1) {
         rk_team((int)(threads < l->blocks ? threads : l->blocks), split_member, &s);
         return;
     }

@@ -76,7 +76,7 @@ typedef struct {
     size_t panels, panel_size;  // a head
 } packed;
 
-RK_INLINE packed packed_layout(T *data, int first_gate, int gates, int vectors, size_t width, bool backward) {
+RK_INLINE packed packed_layout(T *data, int first_gate, int gates, int vectors, size_t width) {
     size_t lanes = (size_t)vectors * LANES, panels = (width + lanes - 1) / lanes;
     return (packed){data, first_gate, gates, vectors, panels, width * (size_t)gates * lanes};
 }

@@ -1,5 +1,11 @@
 // One step of some rows and units: from the products of R to new states, and back.
 
+// The counts of each cell, as constants, so that the loops over gates and states unroll.
+#define CELL_SHAPE(id, name, states, projection, recurrent, columns, projection_column, saved, extras) \
+    static const rk_cell_shape name##_shape = {states, projection, recurrent, columns, projection_column, saved, extras};
+RECURRENT_CELLS(CELL_SHAPE)
+RECURRENT_ROW_CELLS(CELL_SHAPE)
+
 /// Everything about a call, with types.
 typedef struct loop loop;
 
@@ -16,14 +22,15 @@ struct loop {
     size_t units;  // H
     packed pack[2];
     int block_vectors;
-    size_t blocks;  // a head
-    T *scratch;
-    size_t scratch_size;
+    size_t blocks, lanes;  // of a head; lanes: its units, padded to blocks
+    T *scratch;            // of the first task
     const void *dy;
     int64_t dy_time, dy_row;
     T *dstates[RK_MAX_STATES], *dgates, *dextras, *dbias;  // the last two: sums for every row
     void (*forward)(const loop *l, const row_place *rows, int count, size_t unit, size_t left, int vectors, const T *products);
     void (*backward)(const loop *l, const row_place *rows, size_t count, size_t unit, size_t left);
+    // Instead of these two, for cells that need whole rows: a step of a group of rows in one head.
+    void (*row_step)(const loop *l, const row_place *rows, int group, size_t head, T *scratch);
 };
 
 enum { MAX_GATES = 4, MAX_COLUMNS = 8, MAX_EXTRAS = 6 };
@@ -114,14 +121,12 @@ RK_INLINE void backward_units(backward_function f, const loop *l, const rk_cell_
         }
 }
 
-#define CELL_STEPS(id, name, states, projection, recurrent, columns, projection_column, saved, extras) \
+#define CELL_STEPS(id, name, ...) \
     static void name##_step(const loop *l, const row_place *rows, int count, size_t unit, size_t left, int vectors, \
                             const T *products) { \
-        const rk_cell_shape cell = {states, projection, recurrent, columns, projection_column, saved, extras}; \
-        forward_units(name##_forward, l, cell, rows, count, unit, left, vectors, products); \
+        forward_units(name##_forward, l, name##_shape, rows, count, unit, left, vectors, products); \
     } \
     static void name##_step_back(const loop *l, const row_place *rows, size_t count, size_t unit, size_t left) { \
-        const rk_cell_shape cell = {states, projection, recurrent, columns, projection_column, saved, extras}; \
-        backward_units(name##_backward, l, cell, rows, count, unit, left); \
+        backward_units(name##_backward, l, name##_shape, rows, count, unit, left); \
     }
 RECURRENT_CELLS(CELL_STEPS)

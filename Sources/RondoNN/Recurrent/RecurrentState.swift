@@ -1,0 +1,38 @@
+public import RondoTensor
+
+/// Everything a stack of recurrent layers remembers: a value, so that copying it forks the sequence.
+public struct RecurrentState: Sendable {
+    /// The states of every layer that reads forwards, `[batch, H]` each, in the order of the cell's state names.
+    public var layers: [[Tensor]]
+    /// Those of the layers that read backwards, if the stack is bidirectional.
+    public var reverseLayers: [[Tensor]]
+    /// The names of a layer's states.
+    public let names: [String]
+
+    /// Zeros: the state before anything has been read.
+    public init(_ configuration: RecurrentConfiguration, batch: Int, dtype: DType = .float32) throws {
+        names = configuration.cell.stateNames
+        let zeros = try Tensor.zeros([batch, configuration.hiddenSize], dtype: dtype)
+        layers = Array(repeating: Array(repeating: zeros, count: names.count), count: configuration.layers)
+        reverseLayers = configuration.bidirectional ? layers : []
+    }
+
+    /// Visits every tensor with its name (`"layers.0.h"`, `"reverse_layers.0.h"`).
+    public mutating func forEachLeaf(_ visit: (_ name: String, _ leaf: inout Tensor) throws -> Void) rethrows {
+        for layer in layers.indices {
+            for (index, name) in names.enumerated() { try visit("layers.\(layer).\(name)", &layers[layer][index]) }
+        }
+        for layer in reverseLayers.indices {
+            for (index, name) in names.enumerated() {
+                try visit("reverse_layers.\(layer).\(name)", &reverseLayers[layer][index])
+            }
+        }
+    }
+
+    /// The same values, cut off from derivatives, as truncated backpropagation carries them on.
+    public func detached() -> RecurrentState {
+        var copy = self
+        copy.forEachLeaf { _, leaf in leaf = leaf.detached() }
+        return copy
+    }
+}
