@@ -1,6 +1,7 @@
 // Imports are public because conformances of public types are.
 public import ArgumentParser
 public import RondoModels
+public import RondoTensor
 public import RondoTracking
 public import RondoTrain
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import RondoModels
+import RondoTensor
 import RondoTrain
 
 /// The flags of `rondo train` that are keys of its configuration; none has a default of its own.

@@ -43,7 +43,9 @@ public struct RecurrentConfiguration: Codable, Sendable, Equatable {
     /// Refuses sizes and probabilities that make no sense.
     /// - Throws: ``RondoError`` that names the first one.
     public func validate() throws {
-        for (name, value) in [("input_size", inputSize), ("hidden_size", hiddenSize), ("layers", layers), ("heads", heads)]
+        for (name, value) in [
+            ("input_size", inputSize), ("hidden_size", hiddenSize), ("layers", layers), ("heads", heads),
+        ]
         where value < 1 {
             throw RondoError(.invalidArgument, "recurrent configuration: \(name) is \(value); it must be at least 1")
         }

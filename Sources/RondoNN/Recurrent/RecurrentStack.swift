@@ -53,37 +53,62 @@ public struct RecurrentStack: Module {
                 .shapeMismatch,
                 "recurrent stack: the input must be [batch, time, \(configuration.inputSize)]; got \(x.shape)")
         }
-        let first = try x.transposed(0, 1)
-        let rows = try first.reshaped([x.shape[0] * x.shape[1], x.shape[2]])
-        let projected = try [layers[0].project(rows)] + reverseLayers.prefix(1).map { try $0.project(rows) }
-        return try callAsFunction(
-            projected: projected, state: state, lengths: lengths, training: training, using: &generator)
+        let rows = try x.timeMajorRows()
+        return try run(
+            directions(0).map { try $0.project(rows) }, [x.shape[1], x.shape[0]], state: state, lengths: lengths,
+            training: training, using: &generator)
     }
 
-    /// Reads sequences that the first layer (of each direction) has projected already: `[time * batch, gates * H]`,
-    /// time first.
+    /// The first layer's projection of vectors `[..., inputSize]`: `[..., width]`, all gates of all directions.
     ///
+    /// A language model may project its embedding table once and look up rows of the result instead of vectors.
+    public func projectingInput(_ x: Tensor) throws -> Tensor {
+        let rows = try x.reshaped([-1, configuration.inputSize])
+        let parts = try directions(0).map { try $0.project(rows) }
+        let joined = try parts.count == 1 ? parts[0] : Tensor.concatenate(parts, axis: 1)
+        return try joined.reshaped(Array(x.shape.dropLast()) + [joined.shape[1]])
+    }
+
+    /// Reads sequences that ``projectingInput(_:)`` has seen already, `[batch, time, width]`.
+    ///
+    /// Fastest if the memory is in time-major order, as a view of `[time, batch, width]`.
     /// - Returns: The outputs `[batch, time, outputSize]`, zero beyond a row's length, and the state after them.
     public func callAsFunction(
-        projected: [Tensor], state: RecurrentState, lengths: [Int]? = nil, training: Bool,
+        projected: Tensor, state: RecurrentState, lengths: [Int]? = nil, training: Bool,
         using generator: inout Generator
     ) throws -> (output: Tensor, state: RecurrentState) {
-        guard projected.count == (configuration.bidirectional ? 2 : 1), state.layers.count == layers.count,
-            state.reverseLayers.count == reverseLayers.count
+        let width = directions(0).count * layers[0].weight.shape[0]
+        guard projected.rank == 3, projected.shape[2] == width else {
+            throw RondoError(
+                .shapeMismatch,
+                "recurrent stack: the projected input must be [batch, time, \(width)]; got \(projected.shape)")
+        }
+        let rows = try projected.timeMajorRows()
+        return try run(
+            rows.split(directions(0).count, axis: 1), [projected.shape[1], projected.shape[0]], state: state,
+            lengths: lengths, training: training, using: &generator)
+    }
+
+    /// All layers, from the projections of the first one for each direction.
+    private func run(
+        _ first: [Tensor], _ extents: [Int], state: RecurrentState, lengths: [Int]?, training: Bool,
+        using generator: inout Generator
+    ) throws -> (output: Tensor, state: RecurrentState) {
+        guard state.layers.count == layers.count, state.reverseLayers.count == reverseLayers.count,
+            state.layers[0][0].shape[0] == extents[1]
         else {
             throw RondoError(
-                .invalidArgument,
-                "recurrent stack: needs one projection for each direction and a state of \(layers.count) layers")
+                .shapeMismatch,
+                "recurrent stack: \(layers.count) layers and \(extents[1]) rows need a state of that many; got \(state.layers.count) layers of \(state.layers.first?.first?.shape ?? [])"
+            )
         }
-        let batch = state.layers[0][0].shape[0]
-        let time = batch == 0 ? 0 : projected[0].shape[0] / batch
-        var (projected, state, outputs) = (projected, state, [Tensor]())
+        var (projected, state, outputs) = (first, state, [Tensor]())
         let dropout = try Dropout(configuration.dropout)
         for index in layers.indices {
             if index > 0 {
                 let joined = try outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: 2)
                 let x = try dropout(joined, training: training, using: &generator)
-                let rows = try x.reshaped([time * batch, x.shape[2]])
+                let rows = try x.reshaped([extents[0] * extents[1], x.shape[2]])
                 projected = try directions(index).map { try $0.project(rows) }
             }
             outputs = []
@@ -91,9 +116,13 @@ public struct RecurrentStack: Module {
                 let before = direction == 0 ? state.layers[index] : state.reverseLayers[index]
                 let result = try layer(
                     projected: projected[direction], state: before, reverse: direction == 1, lengths: lengths,
-                    regularization: regularization([time, batch], training: training, using: &generator))
+                    regularization: regularization(extents, training: training, using: &generator))
                 outputs.append(result.output)
-                if direction == 0 { state.layers[index] = result.state } else { state.reverseLayers[index] = result.state }
+                if direction == 0 {
+                    state.layers[index] = result.state
+                } else {
+                    state.reverseLayers[index] = result.state
+                }
             }
         }
         let output = try outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: 2)
@@ -132,5 +161,12 @@ public struct RecurrentStack: Module {
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try layers.forEachParameter(under: "layers", visit)
         try reverseLayers.forEachParameter(under: "reverse_layers", visit)
+    }
+}
+
+extension Tensor {
+    /// `[batch, time, size]` as rows `[time * batch, size]`, without a copy if time is the outer axis in memory.
+    fileprivate func timeMajorRows() throws -> Tensor {
+        try transposed(0, 1).reshaped([shape[0] * shape[1], shape[2]])
     }
 }

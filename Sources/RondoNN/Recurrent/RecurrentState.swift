@@ -29,6 +29,35 @@ public struct RecurrentState: Sendable {
         }
     }
 
+    /// All tensors by name, in the order of visiting.
+    public var named: ParameterSet {
+        var copy = self
+        var result = (paths: [String](), tensors: [Tensor]())
+        copy.forEachLeaf { name, leaf in
+            result.paths.append(name)
+            result.tensors.append(leaf)
+        }
+        return ParameterSet(paths: result.paths, tensors: result.tensors)
+    }
+
+    /// The same state with other tensors, in the order of visiting.
+    /// - Throws: ``RondoError`` when number or shapes differ.
+    public func replacingTensors(_ tensors: [Tensor]) throws -> RecurrentState {
+        let own = named
+        guard own.tensors.map(\.shape) == tensors.map(\.shape) else {
+            throw RondoError(
+                .shapeMismatch,
+                "recurrent state: \(own.paths) have shapes \(own.tensors.map(\.shape)); got \(tensors.map(\.shape))")
+        }
+        var copy = self
+        var index = 0
+        copy.forEachLeaf { _, leaf in
+            leaf = tensors[index]
+            index += 1
+        }
+        return copy
+    }
+
     /// The same values, cut off from derivatives, as truncated backpropagation carries them on.
     public func detached() -> RecurrentState {
         var copy = self

@@ -73,7 +73,9 @@ private struct LoopBuffers {
             return
         }
         let keeps = loop.keepsIntermediates
-        states = try (0..<count).map { try Tensor.uninitialized([$0 == 0 || keeps ? time + 1 : 1, batch, units], dtype) }
+        states = try (0..<count).map {
+            try Tensor.uninitialized([$0 == 0 || keeps ? time + 1 : 1, batch, units], dtype)
+        }
         masked = try all.mask.map { _ in try Tensor.uninitialized([time + 1, batch, units], dtype) }
         saved = try keeps ? Tensor.uninitialized([time, batch, Int(shape.saved) * units], dtype) : nil
     }

@@ -38,7 +38,8 @@ extension RecurrentLoop {
         let input = try all.mask.map { try hidden * $0 } ?? hidden
         let matrices = try (0..<all.recurrent.shape[0]).map { try all.recurrent.selecting(0, $0) }
         let gates = try x.split(cell.inputGates.count, axis: 1)
-        let extras = try all.extras.map { extras in try (0..<extras.shape[0]).map { try extras.selecting(0, $0) } } ?? []
+        let extras =
+            try all.extras.map { extras in try (0..<extras.shape[0]).map { try extras.selecting(0, $0) } } ?? []
         switch cell {
         case .elmanTanh: return [try (gates[0] + times(matrices[0], input)).tanh()]
         case .elmanReLU: return [try (gates[0] + times(matrices[0], input)).relu()]

@@ -119,7 +119,8 @@ public struct RecurrentLoop: CPUFusedOperation {
     public func validate(_ inputs: [Tensor]) throws {
         let all = try operands(inputs)
         let shape = all.recurrent.shape
-        guard shape.count == 4, shape[0] == cell.recurrentGates.count, shape[2] == shape[3], shape[2] >= 1, shape[1] >= 1
+        guard shape.count == 4, shape[0] == cell.recurrentGates.count, shape[2] == shape[3], shape[2] >= 1,
+            shape[1] >= 1
         else {
             throw RondoError(
                 .shapeMismatch,
@@ -140,7 +141,8 @@ public struct RecurrentLoop: CPUFusedOperation {
             + all.zoneout.map { ("zoneout", $0, [[time, batch, units], [1, 1, units]]) }
         for (name, tensor, shapes) in expected where !shapes.contains(tensor.shape) {
             throw RondoError(
-                .shapeMismatch, "recurrentLoop: the \(name) of \(cell.rawValue) needs shape \(shapes); got \(tensor.shape)")
+                .shapeMismatch,
+                "recurrentLoop: the \(name) of \(cell.rawValue) needs shape \(shapes); got \(tensor.shape)")
         }
         guard (all.extras != nil) == !cell.extraNames.isEmpty, all.zoneout.count <= cell.zoneoutStates else {
             throw RondoError(
