@@ -84,9 +84,9 @@ public struct RecurrentLanguageModel: Module {
     ) throws -> Tensor {
         let outputs: Tensor
         if usesProjectedTable(for: inputs, training: training) {
-            let tokens = try inputs.transposed(0, 1).reshaped([inputs.count])
+            let projected = try projectedTable().takingRows(inputs.transposed()).transposed(0, 1)
             (outputs, state) = try recurrent(
-                projected: [projectedTable().takingRows(tokens)], state: state, training: training, using: &generator)
+                projected: projected, state: state, training: training, using: &generator)
         } else {
             let vectors = try embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator)
@@ -105,7 +105,7 @@ public struct RecurrentLanguageModel: Module {
     ///
     /// Projecting the table and looking rows up is the same as looking up vectors and projecting them, but takes
     /// fewer multiplications where there are fewer different tokens than positions.
-    func projectedTable() throws -> Tensor { try recurrent.layers[0].project(embedding.weight) }
+    func projectedTable() throws -> Tensor { try recurrent.projectingInput(embedding.weight) }
 
     private func usesProjectedTable(for inputs: Tensor, training: Bool) -> Bool {
         let drops = training && configuration.embeddingDropout > 0

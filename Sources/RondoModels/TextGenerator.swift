@@ -49,7 +49,7 @@ public struct TextGenerator: Sendable {
         position = header.position
         pendingBytes = header.pendingBytes.map { UInt8($0) }
         let leaves = saved.tensors.tensors
-        state = state.replacing(Array(leaves.dropLast()))
+        state = try state.replacingTensors(Array(leaves.dropLast()))
         logits = try saved.tensors.tensors.last?.array(of: Float.self) ?? logits
     }
 

@@ -130,7 +130,7 @@ extension Trainer {
         try optimizerState.restore(
             step: step, from: optimizerFile.read(optimizerState.named.expectations))
         let states = try TensorFile(FileSystem.join(folder, TrainingCheckpoint.stateFile))
-        carried = try carried.replacing(states.read(carried.named.expectations).tensors)
+        carried = try carried.replacingTensors(states.read(carried.named.expectations).tensors)
         if let average {
             let file = try TensorFile(FileSystem.join(folder, ModelFolder.averagedWeights))
             self.average = try WeightAverage(

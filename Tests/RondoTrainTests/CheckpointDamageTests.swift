@@ -1,5 +1,6 @@
 import RondoIO
 import RondoModels
+import RondoNN
 import RondoTensor
 import RondoTestSupport
 import RondoTrain

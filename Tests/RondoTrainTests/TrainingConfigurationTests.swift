@@ -1,6 +1,7 @@
 import RondoData
 import RondoIO
 import RondoModels
+import RondoNN
 import RondoTensor
 import RondoTestSupport
 import RondoTrain
