@@ -1,0 +1,58 @@
+import RondoModels
+import RondoNN
+import RondoTensor
+import RondoTrain
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+extension Workload {
+    /// One optimiser step of a byte-level model: forward, loss, backward, clip, AdamW.
+    static let languageModelTraining = Workload(
+        name: "language_model_train", summary: "one whole training step of a 2 x 512 byte-level LSTM"
+    ) { report in
+        let (batch, time, width, layers) = (32, 128, 512, 2)
+        var generator = Generator(seed: 0)
+        var model = try RecurrentLanguageModel(
+            RecurrentLanguageModelConfiguration(embeddingSize: width, hiddenSize: width, layers: layers),
+            using: &generator)
+        let optimizer = AdamW(learningRate: 3e-4)
+        var optimizerState = try OptimizerState(for: optimizer, module: model)
+        var state = try model.initialState(batch: batch)
+        func tokens() throws -> Tensor {
+            try Tensor(
+                (0..<batch * time).map { _ in Int32.random(in: 0..<256, using: &generator) }, shape: [batch, time])
+        }
+        let (inputs, targets) = (try tokens(), try tokens())
+        let seconds = try Stopwatch.median(repetitions: 7, warmup: 2) {
+            let before = state
+            let step = try model.valueGradientsAndExtra { tracked in
+                var unused = Generator(seed: 0)
+                return try tracked.loss(inputs, targets, state: before, training: true, using: &unused)
+            }
+            state = step.extra
+            let scale = try GradientNorm(of: step.gradients).scale(limit: 1)
+            try optimizerState.update(&model, gradients: step.gradients, by: optimizer, gradientScale: scale)
+        }
+        try report(
+            Measurement(
+                workload: "language_model_train",
+                shape: ["batch": batch, "time": time, "width": width, "layers": layers, "vocabulary": 256],
+                seconds: seconds, unit: "tokens/s", rate: Double(batch * time) / seconds,
+                processPeakBytes: peakResidentBytes))
+    }
+
+    /// The largest resident memory of this process so far.
+    private static var peakResidentBytes: Int {
+        var usage = rusage()
+        #if canImport(Glibc)
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+        #endif
+        return usage.ru_maxrss * 1024
+    }
+}
