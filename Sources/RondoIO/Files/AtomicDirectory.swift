@@ -56,8 +56,26 @@ public enum AtomicDirectory {
         }
     }
 
-    /// Moves the old folder aside and the new one in; the old one is then the temporary that gets removed.
+    private typealias Rename =
+        @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+
+    /// Linux's rename that can swap two names; the C library's module does not show it.
+    private static let renameat2 = dlsym(nil, "renameat2").map { unsafeBitCast($0, to: Rename.self) }
+
+    /// Swaps the new folder with the old one, which is then the temporary that gets removed.
+    ///
+    /// One system call does both, so that a process killed at any moment leaves one of them in place. File systems
+    /// without it get two renames.
     private static func exchange(_ temporary: TemporaryEntry, with destination: String) throws {
+        if let swap = renameat2 {
+            let exchangeFlag: UInt32 = 1 << 1
+            if swap(AT_FDCWD, temporary.path, AT_FDCWD, destination, exchangeFlag) == 0 {
+                return try FileSystem.synchronizeFolder(FileSystem.parent(of: destination))
+            }
+            guard errno == EINVAL || errno == ENOSYS else {
+                throw RondoError.system("replace the folder", destination, errno: errno)
+            }
+        }
         let aside = try makeTemporary(for: destination, shownAs: destination)
         // The old folder must outlive the attempt, so that it can be put back.
         defer { withExtendedLifetime(aside) {} }
