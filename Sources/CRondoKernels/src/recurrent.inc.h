@@ -70,12 +70,15 @@ static T *edge_state(const loop *l, int s, size_t row, bool last) {
 
 static void begin_states(const loop *l, const void *const *initial) {
     const rk_recurrent *y = l->layer;
-    const size_t units = l->units, batch = (size_t)y->batch;
+    const size_t units = l->units, batch = (size_t)y->batch, saved = (size_t)l->cell.saved * units;
     for (size_t row = 0; row < batch; row++) {
         for (size_t slot = row_length(y, row) + 1; slot <= (size_t)y->time; slot++) {
             memset((T *)y->states[0] + (slot * batch + row) * units, 0, units * sizeof(T));
             if (y->mask) memset((T *)y->inputs + (slot * batch + row) * units, 0, units * sizeof(T));
         }
+        // The caller's products run over all positions.
+        for (size_t t = row_length(y, row); y->saved && t < (size_t)y->time; t++)
+            memset((T *)y->saved + (t * batch + row) * saved, 0, saved * sizeof(T));
         for (int s = 0; s < l->cell.states; s++) {
             T *to = edge_state(l, s, row, false);
             if (initial && initial[s]) memcpy(to, (const T *)initial[s] + row * units, units * sizeof(T));
