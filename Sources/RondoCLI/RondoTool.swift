@@ -13,7 +13,7 @@ public enum RondoTool {
     }
 
     static func run(_ arguments: [String], environment: EnvironmentVariables) -> ExitStatus {
-        Interruption.ignoreBrokenPipes()
+        Interruption.turnSignalsOfWritesIntoErrors()
         var variables: [String] = []
         do {
             let path = try commandPath(of: arguments)

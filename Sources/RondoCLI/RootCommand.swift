@@ -19,8 +19,8 @@ struct RootCommand: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self, BenchCommand.self,
-            DoctorCommand.self, CompletionsCommand.self,
+            TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self,
+            DoctorCommand.self, BenchCommand.self, CompletionsCommand.self,
         ])
 
     /// The release, without which a bug report is worth little.

@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure this machine: primitives, recurrent layers, language-model steps.",
         discussion: """
             Example:
-              rondo bench lstm_train streaming_step
+              rondo bench primitives lstm_train
               rondo bench --list
 
             With --json each measurement is one line. Benchmarks/compare.py runs this and the peers' side in turn.

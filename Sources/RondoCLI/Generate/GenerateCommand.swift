@@ -13,7 +13,7 @@ struct GenerateCommand: ParsableCommand {
         discussion: """
             Example:
               rondo generate --model runs/book --prompt "Once upon a time" --max-tokens 500
-              rondo generate --model runs/book --prompt-file begin.txt --temperature 0.8 --top-p 0.95 --seed 1
+              rondo generate --model runs/book --prompt-file a.txt --top-p 0.9 --seed 1
               rondo generate --model runs/book --prompt "Chapter 1" --state-out after.state
               rondo generate --model runs/book --state-in after.state --max-tokens 500
             """)

@@ -88,14 +88,15 @@ struct ConfigurationLayers {
     func resolve<Value: Codable>(_ defaults: Value) throws -> Value {
         var tree = try StrictJSON.tree(of: defaults, absentAsNull: true)
         if let file {
-            try clearExclusive(in: &tree, keys: file.document.objectValue?.keys ?? [], source: file.path)
+            try clearExclusive(in: &tree, keys: Self.givenKeys(file.document), source: file.path)
             try tree.merge(file.document, source: file.path)
             // Now, so that a wrong value is blamed on the file.
             _ = try StrictJSON.decode(Value.self, from: tree, source: file.path)
         }
         for layer in layers {
             do {
-                try clearExclusive(in: &tree, keys: layer.overrides.map { $0.path.joined(separator: ".") }, source: "")
+                let given = layer.overrides.filter { $0.text != "null" }
+                try clearExclusive(in: &tree, keys: given.map { $0.path.joined(separator: ".") }, source: "")
                 try tree.apply(layer.overrides)
                 _ = try StrictJSON.decode(Value.self, from: tree, source: layer.source ?? "command line")
             } catch let error as RondoError {
@@ -103,6 +104,11 @@ struct ConfigurationLayers {
             }
         }
         return try StrictJSON.decode(Value.self, from: tree, source: "configuration")
+    }
+
+    /// The keys at the root of a document that have a value.
+    private static func givenKeys(_ document: JSONValue) -> [String] {
+        (document.objectValue?.members ?? []).filter { $0.value != .null }.map(\.key)
     }
 
     private func clearExclusive(in tree: inout JSONValue, keys: [String], source: String) throws {

@@ -31,11 +31,21 @@ enum Interruption {
             action.__sigaction_u.__sa_handler = handle
         #endif
         action.sa_flags = Int32(SA_RESTART)
-        for signal in [SIGINT, SIGTERM] { sigaction(signal, &action, nil) }
+        // A parent may have blocked them, and its children inherit that.
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        for signal in [SIGINT, SIGTERM] {
+            sigaction(signal, &action, nil)
+            sigaddset(&mask, signal)
+        }
+        pthread_sigmask(SIG_UNBLOCK, &mask, nil)
     }
 
-    /// Makes a reader that goes away an error of `write` instead of a silent end.
-    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+    /// Makes a reader that goes away, or a file beyond its limit, an error of `write` instead of a sudden end.
+    static func turnSignalsOfWritesIntoErrors() {
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
+    }
 
     /// Runs inside the signal handler: only async-signal-safe calls.
     private static let handle: @convention(c) (Int32) -> Void = { signal in

@@ -20,6 +20,8 @@ final class RunRecorder: CheckpointStore {
     private let console: Console
     private(set) var run: Run
     private var lastPicture = Timer()
+    /// What the last picture cost; of a long run, it takes a while to read all that was measured.
+    private var drawingSeconds = 0.0
     private var lastUpdate = Timer()
 
     /// Seconds between two pictures, and between two updates of the store.
@@ -119,7 +121,8 @@ final class RunRecorder: CheckpointStore {
     }
 
     private func drawPictures(atMostEvery interval: Double) throws {
-        guard lastPicture.seconds >= interval else { return }
+        guard interval == 0 || lastPicture.seconds >= max(interval, 100 * drawingSeconds) else { return }
+        let watch = Timer()
         let curves = try MetricsLogger.curves(folder.metricsPath)
         var series: [LossChart.Series] = []
         for (name, key, style) in [
@@ -130,6 +133,7 @@ final class RunRecorder: CheckpointStore {
         }
         if !series.isEmpty { try LossChart(title: run.name, series: series).write(to: folder) }
         lastPicture = Timer()
+        drawingSeconds = watch.seconds
     }
 
     /// Changes the row in the store, and writes it if the last time is long enough ago.
