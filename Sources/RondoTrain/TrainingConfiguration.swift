@@ -64,7 +64,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     /// How derivatives become updates.
     public var optimizer = OptimizerConfiguration()
     /// How the learning rate changes.
-    public var schedule = ScheduleConfiguration()
+    public var schedule = ScheduleConfiguration(warmupSteps: 20)
     /// The largest norm of all derivatives together, to which longer ones are scaled down; 0 for no limit.
     public var clipNorm = 1.0
     /// The share of the old average in the average of the weights, in `0..<1`; 0 for no average.

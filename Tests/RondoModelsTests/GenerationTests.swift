@@ -40,7 +40,7 @@ import Testing
 
     @Test(arguments: [0, 1, 7, 33])
     func savedStateContinuesBitForBit(madeBefore: Int) throws {
-        let (folder, model) = (try TestFolder(), try model())
+        let (folder, model) = (try TemporaryFolder(), try model())
         var whole = try TextGenerator(model, sampling: sampling, seed: 3)
         try whole.read(prompt)
         let expected = try make(&whole, madeBefore + 20)
@@ -71,8 +71,8 @@ import Testing
     @Test func nothingToContinueIsAnError() throws {
         var generator = try TextGenerator(model(), seed: 1)
         try generator.read([])
-        #expect(try requireRondoError { _ = try generator.next() }.message.contains("prompt"))
-        #expect(try requireRondoError { try generator.read([256]) }.code == .outOfRange)
+        #expect(try rondoError { _ = try generator.next() }.message.contains("prompt"))
+        #expect(try rondoError { try generator.read([256]) }.code == .outOfRange)
         #expect(generator.position == 0)
     }
 
@@ -89,7 +89,7 @@ import Testing
     // MARK: - Files
 
     @Test func statesOfOtherModelsAreRefused() throws {
-        let folder = try TestFolder()
+        let folder = try TemporaryFolder()
         let path = folder.file("state")
         var generator = try TextGenerator(model(), seed: 1)
         try generator.read(prompt)
@@ -99,30 +99,30 @@ import Testing
             (model { $0.recurrent.hiddenSize = 12 }, "configuration"), (model().cast(to: .float64), "dtype"),
         ]
         for (other, word) in others {
-            let error = try requireRondoError { _ = try TextGenerator(other, resuming: path) }
+            let error = try rondoError { _ = try TextGenerator(other, resuming: path) }
             #expect(error.code == .conflict && error.message.contains(word), "\(error.message)")
         }
     }
 
     @Test func damagedStatesAreRefused() throws {
-        let folder = try TestFolder()
+        let folder = try TemporaryFolder()
         let path = folder.file("state")
         let model = try model()
         var generator = try TextGenerator(model, sampling: sampling, seed: 1)
         try generator.read(prompt)
         try generator.save(to: path)
         try FileDamage(path).forEach(places: 150) { damage in
-            let error = try? requireRondoError { _ = try TextGenerator(model, resuming: path) }
+            let error = try? rondoError { _ = try TextGenerator(model, resuming: path) }
             #expect(error != nil, "\(damage) was accepted")
         }
         _ = try TextGenerator(model, resuming: path)
     }
 
     @Test func aModelIsNoState() throws {
-        let folder = try TestFolder()
+        let folder = try TemporaryFolder()
         let model = try model()
         try model.write(to: folder.path)
-        let error = try requireRondoError {
+        let error = try rondoError {
             _ = try TextGenerator(model, resuming: folder.file(ModelFolder.weights))
         }
         #expect(error.code == .corruptFile && error.message.contains("--state-out"))

@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test func roundTripIsExact() throws {
-        let folder = try TestFolder()
+        let folder = try TemporaryFolder()
         let model = try model { $0.outputNorm = true }
         try model.write(to: folder.path)
         let loaded = try RecurrentLanguageModel(folder: folder.path)
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func averagedWeightsArePreferred() throws {
-        let folder = try TestFolder()
+        let folder = try TemporaryFolder()
         let model = try model()
         try model.write(to: folder.path)
         let average = try model.replacingParameters(model.parameters.tensors.map { try $0 * 0.5 })
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func everythingThatDoesNotFitIsListedAtOnce() throws {
-        let folder = try TestFolder()
+        let folder = try TemporaryFolder()
         let model = try model()
         try model.write(to: folder.path)
         var tensors = model.parameters
@@ -51,7 +51,7 @@ import Testing
             paths: tensors.paths.dropLast() + ["stranger"],
             tensors: tensors.tensors.dropLast() + [try Tensor.zeros([2])])
         try TensorFile.write(changed, to: folder.file(ModelFolder.weights))
-        let error = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        let error = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
         #expect(error.code == .corruptFile)
         for part in [
             "missing 'head.bias' [256]", "unknown 'stranger' [2]", "'embedding.weight' should be float32 [256, 3]",
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func foreignFilesWithoutChecksumAreAccepted() throws {
-        let folder = try TestFolder()
+        let folder = try TemporaryFolder()
         let model = try model()
         try model.write(to: folder.path)
         let entries = try zip(model.parameters.paths, model.parameters.tensors).map { name, tensor in
@@ -77,18 +77,18 @@ import Testing
     }
 
     @Test func wrongFoldersAreRefusedClearly() throws {
-        let folder = try TestFolder()
-        #expect(try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.file("none")) }.code == .notFound)
-        let empty = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        let folder = try TemporaryFolder()
+        #expect(try rondoError { _ = try RecurrentLanguageModel(folder: folder.file("none")) }.code == .notFound)
+        let empty = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
         #expect(empty.message.contains("config.json"))
         try AtomicFile.write("{\"model_type\": \"gpt2\"}", to: folder.file(ModelFolder.configuration))
-        let foreign = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        let foreign = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
         #expect(foreign.message.contains("config.json"))
         try model().write(to: folder.path)
         var tree = try JSONValue(contentsOf: folder.file(ModelFolder.configuration))
         try tree.apply([Override("output_dropout=0.25")])
         try AtomicFile.write(tree.text(), to: folder.file(ModelFolder.configuration))
-        let edited = try requireRondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        let edited = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
         #expect(edited.message.contains("not the configuration"))
     }
 }

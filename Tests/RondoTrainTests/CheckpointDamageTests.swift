@@ -31,13 +31,13 @@ import Testing
             let path = FileSystem.join(folder, name)
             let original = try FileSystem.readBytes(path)
             try FileDamage(path).forEach(places: 60) { damage in
-                let error = try? requireRondoError { _ = try Trainer(resuming: folder, corpus: TinyRun.corpus) }
+                let error = try? rondoError { _ = try Trainer(resuming: folder, corpus: TinyRun.corpus) }
                 // Only a configuration that still says the same, without its last newline, may pass.
                 let isHarmless = try name == ModelFolder.configuration && Self.sameJSON(path, original)
                 #expect(error != nil || isHarmless, "\(name) \(damage) was accepted")
             }
             try FileSystem.remove(path)
-            let error = try? requireRondoError { _ = try Trainer(resuming: folder, corpus: TinyRun.corpus) }
+            let error = try? rondoError { _ = try Trainer(resuming: folder, corpus: TinyRun.corpus) }
             #expect(error?.message.contains(name) == true, "\(name) is missing: \(error?.message ?? "accepted")")
             try AtomicFile.write(original, to: path)
         }
@@ -65,10 +65,10 @@ import Testing
             }, corpus: TinyRun.corpus)
         _ = try trainer.run(store: other, observer: Recorder())
         for name in [ModelFolder.weights, ModelFolder.configuration, "state.safetensors", "optimizer.safetensors"] {
-            let mixed = try TestFolder()
+            let mixed = try TemporaryFolder()
             try Self.copy(one.path(2), to: mixed.path)
             try AtomicFile.write(FileSystem.readBytes(FileSystem.join(other.path(3), name)), to: mixed.file(name))
-            let error = try? requireRondoError { _ = try Trainer(resuming: mixed.path, corpus: TinyRun.corpus) }
+            let error = try? rondoError { _ = try Trainer(resuming: mixed.path, corpus: TinyRun.corpus) }
             #expect(error != nil, "\(name) of another run was accepted")
         }
     }

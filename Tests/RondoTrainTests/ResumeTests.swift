@@ -106,7 +106,7 @@ import Testing
 
     @Test func anotherTextIsRefused() throws {
         let straight = try run(TinyRun.configuration())
-        let error = try requireRondoError {
+        let error = try rondoError {
             _ = try Trainer(resuming: straight.store.path(20), corpus: Corpus(bytes: TinyRun.text(3001)))
         }
         #expect(error.code == .conflict)
@@ -118,7 +118,7 @@ import Testing
         let (store, recorder) = (try FolderStore(), Recorder())
         #expect(try longer.run(store: store, observer: recorder).step == 23)
         #expect(recorder.steps.count == 3)
-        let error = try requireRondoError {
+        let error = try rondoError {
             _ = try Trainer(resuming: straight.store.path(20), corpus: TinyRun.corpus, totalSteps: 19)
         }
         #expect(error.message.contains("steps 19"))

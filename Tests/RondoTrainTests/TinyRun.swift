@@ -50,11 +50,11 @@ enum TinyRun {
 
 /// Keeps every checkpoint in a folder of its own.
 final class FolderStore: CheckpointStore {
-    let folder: TestFolder
+    let folder: TemporaryFolder
     private(set) var best: Int?
     private(set) var steps: [Int] = []
 
-    init() throws { folder = try TestFolder() }
+    init() throws { folder = try TemporaryFolder() }
 
     func path(_ step: Int) -> String { folder.file("step-\(step)") }
 

@@ -94,7 +94,7 @@ import Testing
         trainer.model.forEachParameter { name, parameter in
             if name == path, let bad = try? parameter * .nan { parameter = bad }
         }
-        let error = try requireRondoError { _ = try trainer.run(store: store, observer: recorder) }
+        let error = try rondoError { _ = try trainer.run(store: store, observer: recorder) }
         #expect(error.code == .notFinite)
         #expect(error.message.contains("step 6") && error.message.contains(path) && error.message.contains("step-5"))
         #expect(store.steps.last == 5)
@@ -108,7 +108,7 @@ import Testing
         trainer.model.forEachParameter { name, parameter in
             if name.hasPrefix("head"), let bad = try? parameter * 0 + 3e38 { parameter = bad }
         }
-        let error = try requireRondoError { _ = try trainer.run(store: FolderStore(), observer: recorder) }
+        let error = try rondoError { _ = try trainer.run(store: FolderStore(), observer: recorder) }
         #expect(error.message.contains("'head'"), "\(error.message)")
         #expect(error.message.contains("No checkpoint"))
         #expect(recorder.steps.isEmpty)

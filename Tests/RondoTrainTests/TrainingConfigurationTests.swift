@@ -35,13 +35,13 @@ import Testing
         var tree = try StrictJSON.tree(of: TinyRun.configuration(), absentAsNull: true)
         try tree.apply([Override(change)])
         let configuration = try StrictJSON.decode(TrainingConfiguration.self, from: tree, source: "test")
-        let error = try requireRondoError { _ = try Trainer(configuration, corpus: TinyRun.corpus) }
+        let error = try rondoError { _ = try Trainer(configuration, corpus: TinyRun.corpus) }
         #expect(error.code == .invalidArgument)
         #expect(error.message.contains(expected), "\(error.message)")
     }
 
     @Test(arguments: [0, 1, 20, 23]) func shortTextsAreRefused(count: Int) throws {
-        let error = try requireRondoError {
+        let error = try rondoError {
             _ = try Trainer(TinyRun.configuration(), corpus: Corpus(bytes: TinyRun.text(count)))
         }
         #expect(error.message.contains("text"))

@@ -1,35 +1,5 @@
 import RondoIO
-public import RondoTensor
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
-
-/// A folder for one test, removed with the last reference.
-public final class TestFolder {
-    /// The path.
-    public let path: String
-
-    /// Makes a new empty folder.
-    public init() throws {
-        var template = Array("/tmp/rondo-test-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw RondoError.system("create", "/tmp", errno: errno) }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit { try? FileSystem.remove(path) }
-
-    /// The path of a file or folder inside.
-    public func file(_ name: String) -> String { FileSystem.join(path, name) }
-}
-
-/// Runs a closure that must throw a `RondoError`, and returns that error.
-public func requireRondoError(_ body: () throws -> Void) throws -> RondoError {
-    do { try body() } catch let error as RondoError { return error }
-    throw RondoError(.invalidArgument, "no error was thrown")
-}
+import RondoTensor
 
 /// Damages copies of a file: cut short at many places, and with single bits flipped.
 public struct FileDamage {
