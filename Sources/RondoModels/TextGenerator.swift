@@ -10,6 +10,7 @@ public struct TextGenerator: Sendable {
     public private(set) var pendingBytes: [UInt8] = []
 
     private let model: RecurrentLanguageModel
+    private var stepper: TokenStepper
     private var state: RecurrentState
     private var logits: [Float]
     private var sampler: Sampler
@@ -29,6 +30,7 @@ public struct TextGenerator: Sendable {
     public init(_ model: RecurrentLanguageModel, sampling: SamplingOptions = .init(), seed: UInt64) throws {
         self.model = model
         sampler = try Sampler(sampling, seed: seed, vocabularySize: model.configuration.vocabSize)
+        stepper = try TokenStepper(model)
         state = try model.initialState(batch: 1)
         logits = [Float](repeating: 0, count: model.configuration.vocabSize)
     }
@@ -96,7 +98,7 @@ public struct TextGenerator: Sendable {
 
     private mutating func advance() throws {
         guard let token = unread else { return }
-        try consume([token])
+        try stepper(token, state: &state, logits: &logits)
         unread = nil
     }
 

@@ -56,6 +56,7 @@ typedef struct {
     void *inputs;           // mask * h, [time + 1, batch, H]: what R multiplied; NULL without mask
     void *saved;            // [time, batch, saved * H]; NULL: nothing is kept for backward
     void *workspace;        // rk_recurrent_workspace bytes, aligned to 64
+    bool packed;            // forward: the workspace still holds this R as an earlier forward call packed it
 } rk_recurrent;
 
 /// Bytes of `workspace` for a call, forward or backward.

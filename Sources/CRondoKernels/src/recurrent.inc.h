@@ -94,7 +94,7 @@ static void begin_states(const loop *l, const void *const *initial) {
 static void k_recurrent_forward(const rk_recurrent *y, const void *const *initial, void *const *final) {
     loop l;
     make_loop(y, false, &l);
-    pack_matrix(&l, false);
+    if (!y->packed) pack_matrix(&l, false);
     begin_states(&l, initial);
     split(&l, run_forward);
     for (int s = 0; final && s < l.cell.states; s++)

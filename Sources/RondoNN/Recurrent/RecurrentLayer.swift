@@ -64,9 +64,13 @@ public struct RecurrentLayer: Module {
     ///
     /// A language model may project its embedding table once and gather rows of the result.
     public func project(_ rows: Tensor) throws -> Tensor {
-        let product = try rows.matmul(weight.transposed())
+        try normalizing(rows.matmul(weight.transposed()))
+    }
+
+    /// The input gates as the loop reads them: normalised in a cell with layer norm, else as they are.
+    func normalizing(_ product: Tensor) throws -> Tensor {
         guard let inputGain else { return product }
-        let gates = try product.reshaped([rows.shape[0], -1, recurrent.shape[2]])
+        let gates = try product.reshaped([product.shape[0], -1, recurrent.shape[2]])
         return try Normalization(.layer)([gates])[0].reshaped(product.shape) * inputGain
     }
 

@@ -134,7 +134,7 @@ public struct RecurrentStack: Module {
     }
 
     /// Masks for one layer: drawn when training, the zoneout's expectation otherwise.
-    private func regularization(
+    func regularization(
         _ extents: [Int], training: Bool, using generator: inout Generator
     ) throws -> RecurrentLayer.Regularization {
         let (units, dtype) = (configuration.hiddenSize, layers[0].weight.dtype)

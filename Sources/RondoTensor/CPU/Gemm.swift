@@ -39,19 +39,22 @@ enum Gemm {
         let batch = Array(shape.dropLast(2))
         // One matrix on the right of many dense rows is a single product.
         if b.shape.dropLast(2).allSatisfy({ $0 == 1 }), let rows = try? a.flattenedRows() {
-            try multiply(rows, b.lastTwoAxes(0), c, 0, (c.count / n, n, k))
+            try multiply(rows, b.lastTwoAxes(0), into: c.mutableBytes, c.dtype, (c.count / n, n, k))
             return c
         }
         let offsets = try (a.batchOffsets(batch), b.batchOffsets(batch))
         for index in 0..<offsets.0.count where offsets.0.count == 1 {
-            try multiply(a.lastTwoAxes(offsets.0[index]), b.lastTwoAxes(offsets.1[index]), c, 0, (m, n, k))
+            try multiply(
+                a.lastTwoAxes(offsets.0[index]), b.lastTwoAxes(offsets.1[index]), into: c.mutableBytes, c.dtype,
+                (m, n, k))
         }
         guard offsets.0.count > 1 else { return c }
         let type = try c.dtype.kernelType("matmul")
         if m * n * k >= 1 << 24 {
             for index in offsets.0.indices {
                 try multiply(
-                    a.lastTwoAxes(offsets.0[index]), b.lastTwoAxes(offsets.1[index]), c, index * m * n, (m, n, k))
+                    a.lastTwoAxes(offsets.0[index]), b.lastTwoAxes(offsets.1[index]),
+                    into: c.mutableBytes + index * m * n * c.dtype.byteCount, c.dtype, (m, n, k))
             }
         } else {
             parallelFor(offsets.0.count) { index in
@@ -63,13 +66,13 @@ enum Gemm {
         return c
     }
 
-    /// One product, cut into blocks for the pool.
-    private static func multiply(
-        _ a: Operand, _ b: Operand, _ c: Tensor, _ offset: Int, _ size: (m: Int, n: Int, k: Int)
+    /// One product of dense matrices, cut into blocks for the pool.
+    static func multiply(
+        _ a: Operand, _ b: Operand, into target: UnsafeMutableRawPointer, _ dtype: DType,
+        _ size: (m: Int, n: Int, k: Int)
     ) throws {
-        let type = try c.dtype.kernelType("matmul")
-        let target = c.mutableBytes + offset * c.dtype.byteCount
-        let width = c.dtype.byteCount
+        let type = try dtype.kernelType("matmul")
+        let width = dtype.byteCount
         let (rows, columns) = blocks(size)
         let tall = (size.m + rows - 1) / rows
         let wide = (size.n + columns - 1) / columns
@@ -126,7 +129,7 @@ enum Gemm {
 
 extension Tensor {
     /// The matrix of the last two axes at an offset of the leading ones.
-    fileprivate func lastTwoAxes(_ batchOffset: Int) -> Gemm.Operand {
+    func lastTwoAxes(_ batchOffset: Int) -> Gemm.Operand {
         let (rows, columns) = (strides[rank - 2], strides[rank - 1])
         let (height, width) = (shape[rank - 2], shape[rank - 1])
         let rowMajor = (columns == 1 || width == 1) && (rows >= width || height == 1)
