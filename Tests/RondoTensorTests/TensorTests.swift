@@ -1,6 +1,5 @@
-import Testing
-
 import RondoTensor
+import Testing
 
 /// A tensor of the numbers 0, 1, 2, … in a shape.
 private func counting(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {

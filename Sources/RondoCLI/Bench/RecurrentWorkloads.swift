@@ -60,3 +60,27 @@ extension Workload {
         }
     }
 }
+
+extension Workload {
+    /// One position at batch 1 with the state carried on: what streaming costs.
+    static let streamingStep = Workload(
+        name: "streaming_step", summary: "one LSTM position at batch 1, 2 x 512 and 64 to 128"
+    ) { report in
+        var generator = Generator(seed: 0)
+        for (inputs, hidden, layers) in [(512, 512, 2), (64, 128, 1)] {
+            let stack = try RecurrentStack(
+                RecurrentConfiguration(inputSize: inputs, hiddenSize: hidden, layers: layers), using: &generator)
+            var stepper = try RecurrentStepper(stack, batch: 1)
+            var state = try stack.initialState(batch: 1)
+            let x = try generator.normal([1, inputs])
+            let steps = 100
+            let seconds = try Stopwatch.median(repetitions: 21, warmup: 3) {
+                for _ in 0..<steps { try stepper(x, state: &state) }
+            }
+            try report(
+                Measurement(
+                    workload: "streaming_step", shape: ["inputs": inputs, "hidden": hidden, "layers": layers],
+                    seconds: seconds / Double(steps), unit: "steps/s", rate: Double(steps) / seconds))
+        }
+    }
+}

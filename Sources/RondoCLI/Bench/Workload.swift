@@ -29,7 +29,7 @@ struct Workload: Sendable {
 
     /// All workloads, in the order in which they run by default.
     static let all: [Workload] =
-        [limits, primitives, gemm] + recurrentTraining + [headwiseTraining, languageModelTraining]
+        [limits, primitives, gemm] + recurrentTraining + [headwiseTraining, languageModelTraining, streamingStep]
 }
 
 /// Times calls: some to warm up, then the median of repeated ones.

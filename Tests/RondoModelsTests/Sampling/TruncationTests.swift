@@ -1,8 +1,7 @@
 import Foundation
+import RondoModels
 import RondoTensor
 import Testing
-
-import RondoModels
 
 /// Logits from a rough bell curve (a sum of four uniform numbers), times `spread`.
 func randomLogits(_ count: Int, seed: UInt64, spread: Double = 4) -> [Float] {

@@ -31,9 +31,13 @@ public struct RecurrentLoop: CPUFusedOperation {
         public var extras: Tensor?
         /// Added to the projection of every position: `[input gates * H]`.
         public var bias: Tensor?
-        /// `[batch, H]`: multiplies h⁻ inside the gates at every position (variational dropout). No derivative.
+        /// `[batch, H]`: multiplies h⁻ inside the gates at every position (variational dropout).
+        ///
+        /// No derivative flows to it.
         public var mask: Tensor?
-        /// For h, then c: the share of the old state that stays, `[time, batch, H]` or `[1, 1, H]`. No derivative.
+        /// For h, then c: the share of the old state that stays, `[time, batch, H]` or `[1, 1, H]`.
+        ///
+        /// No derivative flows to it.
         public var zoneout: [Tensor]
 
         /// Bundles the tensors.
