@@ -39,7 +39,7 @@ static size_t make_loop(const rk_recurrent *y, bool backward, loop *l) {
     default: break;
     }
     if (l->row_step) {
-        size_t tasks = (size_t)rk_threads() > heads ? (size_t)rk_threads() : heads;
+        size_t tasks = (size_t)rk_threads() * heads;
         l->scratch = at;
         at += aligned_bytes(tasks * TILE_ROWS * ROW_VECTORS * l->lanes) / sizeof(T);
     }

@@ -195,19 +195,22 @@ static void split_member(void *context, int rank, int size, rk_barrier *barrier)
     team.run(team.loop, range_of(&team, (size_t)rank), size > 1 ? barrier : NULL);
 }
 
-/// Enough rows for whole tiles: each thread takes rows. Else heads, else a team shares the units of the only head.
-/// A matrix too large for a core's own cache is better shared when few rows use what is read.
+/// Rows go to threads if there are enough for whole tiles, and heads in groups whose matrices a core can keep. Else the
+/// heads go to threads; and if there is one head only, a team shares its units. A matrix too large for a core's own
+/// cache is better shared when few rows use what is read.
 static void split(const loop *l, void (*run)(const loop *, recurrent_range, rk_barrier *)) {
     const rk_recurrent *y = l->layer;
     size_t threads = (size_t)rk_threads(), rows = (size_t)y->batch, heads = (size_t)y->heads;
     size_t bytes = l->pack[0].panel_size * l->pack[0].panels * sizeof(T);
-    bool few = rows < threads * (bytes > SHARED_MATRIX_BYTES ? SHARED_MATRIX_ROWS : TILE_ROWS);
+    bool few = rows < threads * (bytes > KEPT_MATRIX_BYTES ? SHARED_MATRIX_ROWS : TILE_ROWS);
     splitting s = {l, run, 1, 1};
     if (heads == 1 && few && !l->row_step && l->blocks > 1 && threads > 1) {
         rk_team((int)(threads < l->blocks ? threads : l->blocks), split_member, &s);
         return;
     }
-    s.block_parts = heads < threads ? 1 : heads;
-    s.row_parts = s.block_parts > 1 ? 1 : rows < threads ? rows : threads;
-    if (s.row_parts > 0) rk_parallel(s.row_parts * s.block_parts, split_task, &s);
+    size_t together = bytes < KEPT_MATRIX_BYTES ? KEPT_MATRIX_BYTES / bytes : 1;
+    s.block_parts = (heads + together - 1) / together;
+    if (few && s.block_parts < threads) s.block_parts = heads < threads ? heads : threads;
+    if (!few || heads == 1) s.row_parts = rows < threads ? rows : threads;
+    if (rows > 0) rk_parallel(s.row_parts * s.block_parts, split_task, &s);
 }
