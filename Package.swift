@@ -63,7 +63,7 @@ let package = Package(
             name: "RondoTestSupport", dependencies: ["RondoTensor", "RondoIO"], path: "Tests/Support",
             swiftSettings: swiftSettings),
         tests("RondoTensor", ["CRondoKernels"]),
-        tests("RondoNN"),
+        tests("RondoNN", resources: [.copy("Vectors")]),
         tests("RondoIO"),
         tests("RondoTracking", ["CZlib"]),
         tests("RondoModels"),

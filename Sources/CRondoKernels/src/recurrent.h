@@ -27,7 +27,7 @@
 
 /// A packed matrix larger than this does not stay in a core's own cache; each row that uses what is read pays for some
 /// of the reading.
-enum { KEPT_MATRIX_BYTES = 512 << 10, SHARED_MATRIX_ROWS = 16 };
+enum { KEPT_MATRIX_BYTES = 512 << 10, SHARED_MATRIX_ROWS = 16, ALONE_BYTES = 1 << 20 };
 
 /// The rows and the blocks of units that one task carries through the whole sequence.
 typedef struct {

@@ -200,8 +200,10 @@ static void split_member(void *context, int rank, int size, rk_barrier *barrier)
 /// cache is better shared when few rows use what is read.
 static void split(const loop *l, void (*run)(const loop *, recurrent_range, rk_barrier *)) {
     const rk_recurrent *y = l->layer;
-    size_t threads = (size_t)rk_threads(), rows = (size_t)y->batch, heads = (size_t)y->heads;
-    size_t bytes = l->pack[0].panel_size * l->pack[0].panels * sizeof(T);
+    const size_t rows = (size_t)y->batch, heads = (size_t)y->heads;
+    const size_t bytes = l->pack[0].panel_size * l->pack[0].panels * sizeof(T);
+    // A single small step is over before a second thread has woken up.
+    const size_t threads = y->time == 1 && bytes * heads < ALONE_BYTES ? 1 : (size_t)rk_threads();
     bool few = rows < threads * (bytes > KEPT_MATRIX_BYTES ? SHARED_MATRIX_ROWS : TILE_ROWS);
     splitting s = {l, run, 1, 1};
     if (heads == 1 && few && !l->row_step && l->blocks > 1 && threads > 1) {
