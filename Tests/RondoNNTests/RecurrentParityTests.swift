@@ -59,7 +59,9 @@ private struct TorchVectors {
     subscript(name: String) -> Tensor {
         get throws {
             let entry = try file.entry("\(cell.rawValue)/\(name)")
-            let values = try file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Double.self)) }
+            let values = try file.withUnsafeBytes(of: entry.name) { bytes in
+                stride(from: 0, to: bytes.count, by: 8).map { bytes.loadUnaligned(fromByteOffset: $0, as: Double.self) }
+            }
             return try Tensor(values, shape: entry.shape).cast(to: dtype)
         }
     }
