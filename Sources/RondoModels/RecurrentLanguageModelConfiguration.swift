@@ -26,7 +26,7 @@ public struct RecurrentLanguageModelConfiguration: Codable, Sendable, Equatable 
 
     /// Creates a configuration of layers of equal width.
     public init(
-        cell: RecurrentCell = .lstm, embeddingSize: Int = 128, hiddenSize: Int = 512, layers: Int = 1,
+        cell: RecurrentCell = .lstm, embeddingSize: Int = 128, hiddenSize: Int = 384, layers: Int = 1,
         vocabSize: Int = 256
     ) {
         self.vocabSize = vocabSize

@@ -47,9 +47,9 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     /// The text.
     public var data = Data()
     /// The number of contiguous streams that are read side by side.
-    public var batchSize = 32
+    public var batchSize = 16
     /// The number of bytes of each stream in a step: how far derivatives flow back in time.
-    public var windowLength = 128
+    public var windowLength = 96
     /// Windows whose derivatives are averaged for one update.
     public var accumulation = 1
     /// The number of updates, if that is the limit.
@@ -62,7 +62,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     /// that takes half as much time again is stopped.
     public var minutes: Double? = 5
     /// How derivatives become updates.
-    public var optimizer = OptimizerConfiguration()
+    public var optimizer = OptimizerConfiguration(learningRate: 4e-3)
     /// How the learning rate changes.
     public var schedule = ScheduleConfiguration(warmupSteps: 20)
     /// The largest norm of all derivatives together, to which longer ones are scaled down; 0 for no limit.

@@ -39,7 +39,7 @@ import Testing
         let named = { (text: [String]) throws -> String in
             try TrainCommand.name(for: TrainCommand.parse(text).resolvedConfiguration(environment: .init([:])))
         }
-        #expect(try named(["--text", "/a/My book.txt", "--cell", "gru"]) == "My-book-gru512")
-        #expect(try named(["--text", "-"]) == "text-lstm512")
+        #expect(try named(["--text", "/a/My book.txt", "--cell", "gru"]) == "My-book-gru384")
+        #expect(try named(["--text", "-"]) == "text-lstm384")
     }
 }

@@ -1,7 +1,20 @@
 import ArgumentParser
 import RondoModels
+import RondoNN
 import RondoTensor
 import RondoTrain
+
+/// What the help texts name as defaults.
+private let defaults = TrainingConfiguration()
+
+extension ArgumentHelp {
+    /// A help text that ends with the default, which the configuration knows and the flag does not.
+    fileprivate static func text(
+        _ text: String, default value: some CustomStringConvertible, _ valueName: String? = nil
+    ) -> ArgumentHelp {
+        ArgumentHelp("\(text) (default: \(value)).", valueName: valueName)
+    }
+}
 
 /// The flags of `rondo train` that are keys of its configuration; none has a default of its own.
 struct TrainSettings: SettingsOptions {
@@ -19,16 +32,17 @@ struct TrainSettings: SettingsOptions {
 
 /// The shape of the model.
 struct ModelSettings: SettingsOptions {
-    @Option(help: "The recurrent cell; `rondo models` lists them (default: lstm).")
+    @Option(
+        help: .text("The recurrent cell; `rondo models` lists them", default: defaults.model.recurrent.cell.rawValue))
     var cell: RecurrentCell?
 
-    @Option(help: ArgumentHelp("Recurrent layers (default: 1).", valueName: "n"))
+    @Option(help: .text("Recurrent layers", default: defaults.model.recurrent.layers, "n"))
     var layers: Int?
 
-    @Option(help: ArgumentHelp("Width of every layer (default: 512).", valueName: "n"))
+    @Option(help: .text("Width of every layer", default: defaults.model.recurrent.hiddenSize, "n"))
     var hidden: Int?
 
-    @Option(help: ArgumentHelp("Width of the vector of a byte (default: 128).", valueName: "n"))
+    @Option(help: .text("Width of the vector of a byte", default: defaults.model.embeddingSize, "n"))
     var embedding: Int?
 
     @Option(help: ArgumentHelp("Blocks of the recurrent matrices; 1 is dense (default: 1).", valueName: "n"))
@@ -64,7 +78,8 @@ struct TextSettings: SettingsOptions {
         completion: .file())
     var text: [String] = []
 
-    @Option(help: ArgumentHelp("Share at the end of the text kept for validation (default: 0.1).", valueName: "x"))
+    @Option(
+        help: .text("Share at the end of the text kept for validation", default: defaults.data.validationFraction, "x"))
     var validationFraction: Double?
 
     var settings: [Setting] {
@@ -86,16 +101,16 @@ struct LoopSettings: SettingsOptions {
     @Option(help: ArgumentHelp("Train for so many passes over the text.", valueName: "e"))
     var epochs: Double?
 
-    @Option(help: ArgumentHelp("Streams read side by side (default: 32).", valueName: "n"))
+    @Option(help: .text("Streams read side by side", default: defaults.batchSize, "n"))
     var batch: Int?
 
-    @Option(help: ArgumentHelp("Bytes of each stream in a step (default: 128).", valueName: "n"))
+    @Option(help: .text("Bytes of each stream in a step", default: defaults.windowLength, "n"))
     var window: Int?
 
-    @Option(help: ArgumentHelp("Learning rate (default: 2e-3).", valueName: "x"))
+    @Option(help: .text("Learning rate", default: defaults.optimizer.learningRate, "x"))
     var lr: Double?
 
-    @Option(help: "The optimiser (default: adamw).")
+    @Option(help: .text("The optimiser", default: defaults.optimizer.name.rawValue))
     var optimizer: OptimizerConfiguration.Name?
 
     @Option(help: ArgumentHelp("Weight decay of matrices.", valueName: "x"))
@@ -104,25 +119,25 @@ struct LoopSettings: SettingsOptions {
     @Option(help: "The course of the learning rate (default: cosine).")
     var schedule: ScheduleConfiguration.Kind?
 
-    @Option(help: ArgumentHelp("Steps over which the learning rate grows (default: 100).", valueName: "n"))
+    @Option(help: .text("Steps over which the learning rate grows", default: defaults.schedule.warmupSteps, "n"))
     var warmup: Int?
 
-    @Option(help: ArgumentHelp("Largest norm of the derivatives; 0 for no limit (default: 1).", valueName: "x"))
+    @Option(help: .text("Largest norm of the derivatives; 0 for no limit", default: defaults.clipNorm, "x"))
     var clip: Double?
 
-    @Option(help: ArgumentHelp("Steps between evaluations; 0 for the end only (default: 250).", valueName: "n"))
+    @Option(help: .text("Steps between evaluations; 0 for the end only", default: defaults.evaluation.interval, "n"))
     var evaluateEvery: Int?
 
-    @Option(help: ArgumentHelp("Steps between checkpoints; 0 for the end only (default: 500).", valueName: "n"))
+    @Option(help: .text("Steps between checkpoints; 0 for the end only", default: defaults.checkpoints.interval, "n"))
     var saveEvery: Int?
 
-    @Option(help: ArgumentHelp("Checkpoints kept besides the best (default: 2).", valueName: "n"))
+    @Option(help: .text("Checkpoints kept besides the best", default: defaults.checkpoints.keepLast, "n"))
     var keep: Int?
 
     @Option(help: ArgumentHelp("Evaluations without progress before stopping; 0 for never.", valueName: "n"))
     var patience: Int?
 
-    @Option(help: ArgumentHelp("Seed of everything random (default: 0).", valueName: "n"))
+    @Option(help: .text("Seed of everything random", default: defaults.seed, "n"))
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Threads; 0 for one a core. It never changes a result.", valueName: "n"))
