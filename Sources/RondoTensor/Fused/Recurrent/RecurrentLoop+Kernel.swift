@@ -156,15 +156,29 @@ private struct LoopBuffers {
         if heads == 1 {
             return try columns.transposed().matmul(hidden).reshaped([range.count, 1, width, width])
         }
-        let blocks = try (0..<heads).map { head in
-            let part = try hidden.sliced(1, head * width..<(head + 1) * width)
-            return try Tensor.stack(
-                range.map { gate in
-                    let start = (gate * heads + head) * width
-                    return try gates.sliced(1, start..<start + width).transposed().matmul(part)
-                })
+        // Blocks of positions that stay in a core's cache while all heads read them: a head alone uses a small part
+        // of each row of memory.
+        let (positions, block) = (hidden.shape[0], 128)
+        let result = try Tensor.zeros([range.count, heads, width, width], dtype: gates.dtype)
+        let type = try gates.dtype.kernelType(RecurrentLoop.name)
+        let size = gates.dtype.byteCount
+        let group = (heads + 7) / 8
+        parallelFor(heads, grain: group) { heads in
+            for start in stride(from: 0, to: positions, by: block) {
+                let count = min(block, positions - start)
+                for head in heads {
+                    for gate in 0..<range.count {
+                        let column = gate * units + head * width
+                        rk_gemm(
+                            type, true, false, width, width, count, 1,
+                            columns.bytes + (start * columns.strides[0] + column) * size, columns.strides[0],
+                            hidden.bytes + (start * hidden.strides[0] + head * width) * size, hidden.strides[0], 1,
+                            result.mutableBytes + (gate * self.extents.heads + head) * width * width * size, width)
+                    }
+                }
+            }
         }
-        return try Tensor.stack(blocks, axis: 1)
+        return result
     }
 }
 
