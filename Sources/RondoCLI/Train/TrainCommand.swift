@@ -82,11 +82,14 @@ struct TrainCommand: ParsableCommand {
         let corpus = try loadCorpus(&configuration, console: console)
         Runtime.threadCount = configuration.threads
         let trainer = try Trainer(configuration, corpus: corpus)
-        describe(configuration, console: console)
-        if dryRun { return try printPlan(configuration) }
+        if dryRun {
+            describe(configuration, console: console)
+            return try printPlan(configuration)
+        }
         let path = out ?? Self.defaultFolder(name ?? Self.name(for: configuration))
         let folder = try RunFolder(
             creating: path, configuration: StrictJSON.tree(of: configuration, absentAsNull: true))
+        describe(configuration, console: console)
         try train(trainer, in: folder, console: console)
     }
 
