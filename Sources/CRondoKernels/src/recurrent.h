@@ -2,6 +2,9 @@
 #ifndef RK_RECURRENT_INTERNAL_H
 #define RK_RECURRENT_INTERNAL_H
 
+#include <stdatomic.h>
+#include <time.h>
+
 #include "rondo_kernels.h"
 
 // X(cell, name, states, projection, recurrent, columns, projection column, saved, extras): the plain cells, whose

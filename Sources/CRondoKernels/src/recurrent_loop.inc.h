@@ -103,6 +103,20 @@ static void step_rows(const loop *l, recurrent_range range, const row_place *row
         }
 }
 
+RK_INLINE double monotonic_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/// Waits for the other members of the team; the first one counts for how long.
+static void meet(const loop *l, recurrent_range range, rk_barrier *barrier) {
+    if (!barrier) return;
+    double start = range.task == 0 ? monotonic_seconds() : 0;
+    rk_barrier_wait(barrier);
+    if (range.task == 0) *l->waited += monotonic_seconds() - start;
+}
+
 static void run_forward(const loop *l, recurrent_range range, rk_barrier *barrier) {
     row_place rows[ROWS_AT_ONCE];
     for (size_t step = 0; step < (size_t)l->layer->time; step++) {
@@ -112,7 +126,7 @@ static void run_forward(const loop *l, recurrent_range range, rk_barrier *barrie
             for (size_t block = range.block_begin; block < range.block_end && count > 0 && !l->row_step; block++)
                 forward_block(l, rows, count, block);
         }
-        if (barrier) rk_barrier_wait(barrier);
+        meet(l, range, barrier);
     }
 }
 
@@ -159,7 +173,7 @@ static void run_backward(const loop *l, recurrent_range range, rk_barrier *barri
                     else backward_block(l, rows, count, block);
                 }
             }
-            if (half == 0 && barrier) rk_barrier_wait(barrier);
+            if (half == 0) meet(l, range, barrier);
         }
     }
 }
@@ -195,6 +209,35 @@ static void split_member(void *context, int rank, int size, rk_barrier *barrier)
     team.run(team.loop, range_of(&team, (size_t)rank), size > 1 ? barrier : NULL);
 }
 
+// On a machine that is busy with something else a member loses its core for milliseconds and all wait for it, at every
+// step. After a call that mostly waited, layers do without teams for a while, longer each time; results are the same.
+static atomic_int team_rest, team_penalty;
+enum { FIRST_PENALTY = 4, LAST_PENALTY = 512 };
+static const double LONG_WAIT = 50e-6;  // a step; some tenths of a microsecond are usual
+
+static void run_team(splitting s, size_t threads) {
+    loop shared = *s.loop;
+    double waited = 0, start = monotonic_seconds();
+    shared.waited = &waited;
+    s.loop = &shared;
+    rk_team((int)(threads < shared.blocks ? threads : shared.blocks), split_member, &s);
+    if (waited < LONG_WAIT * (double)shared.layer->time || 2 * waited < monotonic_seconds() - start) {
+        atomic_store(&team_penalty, 0);
+        return;
+    }
+    int penalty = atomic_load(&team_penalty) * 2;
+    penalty = penalty < FIRST_PENALTY ? FIRST_PENALTY : penalty > LAST_PENALTY ? LAST_PENALTY : penalty;
+    atomic_store(&team_penalty, penalty);
+    atomic_store(&team_rest, penalty);
+}
+
+/// Whether a team may try now; counts the calls that have to do without.
+static bool team_may_run(void) {
+    int rest = atomic_load(&team_rest);
+    if (rest > 0) atomic_store(&team_rest, rest - 1);
+    return rest == 0;
+}
+
 /// Rows go to threads if there are enough for whole tiles, and heads in groups whose matrices a core can keep. Else the
 /// heads go to threads; and if there is one head only, a team shares its units. A matrix too large for a core's own
 /// cache is better shared when few rows use what is read.
@@ -206,10 +249,7 @@ static void split(const loop *l, void (*run)(const loop *, recurrent_range, rk_b
     const size_t threads = y->time == 1 && bytes * heads < ALONE_BYTES ? 1 : (size_t)rk_threads();
     bool few = rows < threads * (bytes > KEPT_MATRIX_BYTES ? SHARED_MATRIX_ROWS : TILE_ROWS);
     splitting s = {l, run, 1, 1};
-    if (heads == 1 && few && !l->row_step && l->blocks > 1 && threads > 1) {
-        rk_team((int)(threads < l->blocks ? threads : l->blocks), split_member, &s);
-        return;
-    }
+    if (heads == 1 && few && !l->row_step && l->blocks > 1 && threads > 1 && team_may_run()) return run_team(s, threads);
     size_t together = bytes < KEPT_MATRIX_BYTES ? KEPT_MATRIX_BYTES / bytes : 1;
     s.block_parts = (heads + together - 1) / together;
     if (few && s.block_parts < threads) s.block_parts = heads < threads ? heads : threads;

@@ -31,6 +31,7 @@ struct loop {
     void (*backward)(const loop *l, const row_place *rows, size_t count, size_t unit, size_t left);
     // Instead of these two, for cells that need whole rows: a step of a group of rows in one head.
     void (*row_step)(const loop *l, const row_place *rows, int group, size_t head, T *scratch);
+    double *waited;  // seconds that the first member of a team has waited for the others
 };
 
 enum { MAX_GATES = 4, MAX_COLUMNS = 8, MAX_EXTRAS = 6 };
