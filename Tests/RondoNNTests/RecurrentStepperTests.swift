@@ -4,6 +4,8 @@ import RondoTestSupport
 import Testing
 
 @Suite struct RecurrentStepperTests {
+    init() { poisonFreshMemory() }
+
     /// A stack of odd sizes with random extras, so that no parameter is left at a neutral value.
     private func stack(_ cell: RecurrentCell, heads: Int, dtype: DType, zoneout: Double = 0) throws -> RecurrentStack {
         var generator = Generator(seed: 5)
@@ -24,6 +26,7 @@ import Testing
             let x = try generator.normal([3, 9, 7], dtype: dtype)
             let start = try stack.initialState(batch: 3)
             let chunk = try stack(x, state: start)
+            #expect(try chunk.output.isFinite(), "chunk of \(cell)")
             var stepper = try RecurrentStepper(stack, batch: 3)
             var state = start
             for t in 0..<9 {

@@ -36,6 +36,8 @@ enum Gemm {
         guard c.count > 0 else { return c }
         guard k > 0 else { return try Tensor.zeros(shape, dtype: a.dtype) }
         let (a, b) = (try readable(a), try readable(b))
+        // The blocks below see addresses only: the operands, which may be copies, must outlive them.
+        defer { withExtendedLifetime((a, b)) {} }
         let batch = Array(shape.dropLast(2))
         // One matrix on the right of many dense rows is a single product.
         if b.shape.dropLast(2).allSatisfy({ $0 == 1 }), let rows = try? a.flattenedRows() {

@@ -41,10 +41,13 @@ public struct RowProduct: Sendable {
         }
         let type = try matrix.dtype.kernelType("RowProduct")
         let (matrix, bias) = (matrix, bias)
+        // Named, so that a dense copy lives until the product is done.
+        let rowsOfX = try x.dense()
+        defer { withExtendedLifetime(rowsOfX) {} }
         try output.mutateInPlace { bytes in
             guard let target = bytes.baseAddress else { return }
             try Gemm.multiply(
-                x.dense().lastTwoAxes(0), matrix.lastTwoAxes(0), into: target, matrix.dtype,
+                rowsOfX.lastTwoAxes(0), matrix.lastTwoAxes(0), into: target, matrix.dtype,
                 (rows, outputs, matrix.shape[0]))
             guard let bias else { return }
             for row in 0..<rows {

@@ -50,6 +50,7 @@ public struct RecurrentStep: Sendable {
                     + "got \(projection.shape) and \(states.count)")
         }
         let projection = try projection.dense()
+        defer { withExtendedLifetime(projection) {} }
         for index in states.indices { try states[index].mutateInPlace { _ in } }
         try slots.mutateInPlace { _ in }
         var layer = try description(projection)
