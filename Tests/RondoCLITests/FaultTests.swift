@@ -143,7 +143,8 @@ import Testing
         #expect(try checkpointFiles(folder.file("whole"), step: 3) == before)
     }
 
-    @Test(.enabled(if: SmallDisk.isPossible)) func aFullDiskIsAnErrorAndKeepsTheLastCheckpoint() throws {
+    @Test(.enabled(if: SmallDisk.isPossible, "needs the right to mount a small disk"))
+    func aFullDiskIsAnErrorAndKeepsTheLastCheckpoint() throws {
         let disk = try SmallDisk(folder.file("disk"), kibibytes: 512)
         defer { disk.unmount() }
         let store = ["--store", folder.file("store.sqlite")]
