@@ -43,14 +43,6 @@ extension Tensor {
             .cumulativeSum(axis: try normalizedAxis(axis, "cumulativeSum"), reverse: reverse), self)
     }
 
-    /// log Σ eˣ over the last axis, without overflow.
-    public func logSumExp(keepingAxis: Bool = false) throws -> Tensor {
-        let shift = try detached().max([-1], keepingAxes: true).clamped(
-            -.greatestFiniteMagnitude, .greatestFiniteMagnitude)
-        let result = try (self - shift).exp().sum([-1], keepingAxes: true).log() + shift
-        return keepingAxis ? result : try result.squeezed(-1)
-    }
-
     /// Index (int32) of the largest element along an axis, the first among equals.
     public func argmax(_ axis: Int = -1) throws -> Tensor { try argument(false, axis) }
 
@@ -83,12 +75,6 @@ extension Tensor {
         }
         let indices = try argumentSorted(descending: true).sliced(-1, 0..<k).contiguous()
         return (try takingAlong(indices, axis: -1), indices)
-    }
-
-    /// Whether every element is a finite number.
-    public func isFinite() throws -> Bool {
-        guard dtype.isDifferentiable else { return true }
-        return try (detached() - detached()).equal(to: Tensor(0, dtype: dtype)).min().scalar() == 1
     }
 }
 

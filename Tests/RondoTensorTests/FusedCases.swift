@@ -28,6 +28,7 @@ struct FusedCase: Sendable, CustomStringConvertible {
             let x = try draw(rows, columns)
             add("softmax", Softmax(), [x], columns)
             add("logSoftmax", Softmax(logarithm: true), [x], columns)
+            add("logSumExp", LogSumExp(), [x], columns)
             add("softmax of a view", Softmax(), [try draw(columns, rows).transposed()], columns)
             for kind in [Normalization.Kind.layer, .rms] {
                 let weights = [try draw(columns), try draw(columns)]

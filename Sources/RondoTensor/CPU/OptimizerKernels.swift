@@ -92,6 +92,13 @@ extension Tensor {
         return partial.reduce(0, +)
     }
 
+    /// Whether every element is a finite number.
+    public func isFinite() throws -> Bool {
+        guard dtype.isDifferentiable else { return true }
+        let x = try detached().dense()
+        return rk_all_finite(try dtype.kernelType("isFinite"), x.bytes, x.count)
+    }
+
     /// The address of the first element, after making sure that no other tensor sees it.
     fileprivate mutating func ownedBytes() throws -> UnsafeMutableRawPointer {
         try mutateInPlace { _ in }

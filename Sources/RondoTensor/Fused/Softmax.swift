@@ -21,7 +21,7 @@ public struct Softmax: CPUFusedOperation {
 
     /// x - log Σ eˣ, or its exponential.
     public func reference(_ inputs: [Tensor]) throws -> [Tensor] {
-        let normalized = try inputs[0] - inputs[0].logSumExp(keepingAxis: true)
+        let normalized = try inputs[0] - LogSumExp().reference(inputs)[0].expanded(at: -1)
         return [try logarithm ? normalized : normalized.exp()]
     }
 
@@ -50,6 +50,42 @@ public struct Softmax: CPUFusedOperation {
     }
 }
 
+/// log Σ eˣ over the last axis, which disappears, without overflow.
+public struct LogSumExp: CPUFusedOperation {
+    /// The name in error messages.
+    public static let name = "logSumExp"
+
+    /// Creates the operation.
+    public init() {}
+
+    /// Refuses what ``Softmax`` refuses.
+    public func validate(_ inputs: [Tensor]) throws { try Softmax().validate(inputs) }
+
+    /// Shifted by the largest element, which cancels.
+    public func reference(_ inputs: [Tensor]) throws -> [Tensor] {
+        let largest = try inputs[0].detached().max([-1], keepingAxes: true)
+        let shift = try largest.clamped(-.greatestFiniteMagnitude, .greatestFiniteMagnitude)
+        return [try ((inputs[0] - shift).exp().sum([-1], keepingAxes: true).log() + shift).squeezed(-1)]
+    }
+
+    /// Each row in one sweep.
+    public func forward(_ inputs: [Tensor]) throws -> FusedResult {
+        let x = try inputs[0].dense()
+        let type = try x.dtype.kernelType(Self.name)
+        let y = try Tensor.uninitialized(Array(x.shape.dropLast()), x.dtype)
+        forEachRowBlock(x) { rows, columns, start in
+            rk_log_sum_exp(type, rows, columns, x.bytes + start, y.mutableBytes + start / columns)
+        }
+        return FusedResult(outputs: [y], saved: [x], retained: [])
+    }
+
+    /// The softmax times the cotangent.
+    public func backward(_ context: FusedContext, _ cotangents: [Tensor?]) throws -> [Tensor?] {
+        guard let g = cotangents[0] else { return [nil] }
+        return [try context.saved[0].softmax() * g.expanded(at: -1)]
+    }
+}
+
 /// Visits blocks of rows (all leading axes) of a dense tensor: rows, columns, and the byte offset of the first.
 func forEachRowBlock(_ x: Tensor, _ body: (Int, Int, Int) -> Void) {
     let columns = x.shape.last ?? 1
@@ -63,6 +99,9 @@ func forEachRowBlock(_ x: Tensor, _ body: (Int, Int, Int) -> Void) {
 extension Tensor {
     /// Softmax over the last axis.
     public func softmax() throws -> Tensor { try Softmax()([self])[0] }
+
+    /// log Σ eˣ over the last axis, without overflow.
+    public func logSumExp() throws -> Tensor { try LogSumExp()([self])[0] }
 
     /// Logarithm of the softmax over the last axis.
     public func logSoftmax() throws -> Tensor { try Softmax(logarithm: true)([self])[0] }
