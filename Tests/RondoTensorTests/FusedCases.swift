@@ -12,6 +12,11 @@ struct FusedCase: Sendable, CustomStringConvertible {
 
     /// Every fused operation at odd sizes.
     static func all(_ dtype: DType) throws -> [FusedCase] {
+        try general(dtype) + scan(dtype) + selectiveScan(dtype) + linearAttention(dtype) + deltaRule(dtype)
+            + attention(dtype) + elementwiseRecurrence(dtype) + longConvolution(dtype)
+    }
+
+    private static func general(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 11)
         func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
         func targets(_ rows: Int, _ classes: Int) throws -> Tensor {

@@ -1,0 +1,1 @@
+// The delta rule with decay: matrix states with diagonal plus rank-one transitions, chunk by chunk.

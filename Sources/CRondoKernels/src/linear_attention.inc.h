@@ -1,0 +1,1 @@
+// Linear attention with decay: matrix states, chunk by chunk.

@@ -1,0 +1,1 @@
+// Causal convolutions as long as the sequence.

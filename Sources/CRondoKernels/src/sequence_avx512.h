@@ -1,0 +1,12 @@
+// Sequence kernels for AVX-512, see level_avx512.h.
+#if defined(__x86_64__)
+#include "sequence.h"
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+#define RK_VECTOR_BYTES 64
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c,bmi2"))), \
+                             apply_to = function)
+#include "sequence.inc.h"
+#pragma clang attribute pop
+#endif
