@@ -58,6 +58,9 @@ extension Tensor {
         return result
     }
 
+    /// A tensor without elements, to stand in a place for a moment.
+    package static var empty: Tensor { Tensor(storage: placeholder, dtype: .float32, shape: [0], strides: [1]) }
+
     /// A tensor of zeros.
     public static func zeros(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {
         try full(shape, 0, dtype: dtype)

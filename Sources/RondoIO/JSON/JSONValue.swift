@@ -1,3 +1,5 @@
+import RondoTensor
+
 /// A JSON document as a tree that keeps the order of keys and the exact text of numbers.
 public enum JSONValue: Sendable, Equatable {
     /// `null`.
@@ -128,5 +130,23 @@ public struct JSONObject: Sendable, Equatable {
     /// The keys and values in order.
     public var members: [(key: String, value: JSONValue)] {
         keys.compactMap { key in values[key].map { (key, $0) } }
+    }
+}
+
+extension JSONValue: Codable {
+    /// Takes the document as it is; only ``StrictJSON`` can decode it.
+    public init(from decoder: any Decoder) throws {
+        guard let tree = decoder as? TreeDecoder else {
+            throw RondoError(.unavailable, "a free JSON value can only be decoded by StrictJSON")
+        }
+        self = tree.value
+    }
+
+    /// Writes the document as it is; only ``StrictJSON`` can encode it.
+    public func encode(to encoder: any Encoder) throws {
+        guard let tree = encoder as? TreeEncoder else {
+            throw RondoError(.unavailable, "a free JSON value can only be encoded by StrictJSON")
+        }
+        tree.set(self)
     }
 }

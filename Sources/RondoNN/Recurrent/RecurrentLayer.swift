@@ -68,16 +68,18 @@ public struct RecurrentLayer: Module {
     }
 
     /// The input gates as the loop reads them: normalised in a cell with layer norm, else as they are.
-    func normalizing(_ product: Tensor) throws -> Tensor {
+    package func normalizing(_ product: Tensor) throws -> Tensor {
         guard let inputGain else { return product }
         let gates = try product.reshaped([product.shape[0], -1, recurrent.shape[2]])
         return try Normalization(.layer)([gates])[0].reshaped(product.shape) * inputGain
     }
 
     /// Reads sequences `[time, batch, inputSize]`; returns `[time, batch, H]` and the states after them.
+    ///
+    /// `mode` chooses between the loop's kernel and its equations.
     public func callAsFunction(
         _ x: Tensor, state: [Tensor], reverse: Bool = false, lengths: [Int]? = nil,
-        regularization: Regularization = Regularization()
+        regularization: Regularization = Regularization(), mode: FusedMode = .kernel
     ) throws -> (output: Tensor, state: [Tensor]) {
         guard x.rank == 3, x.shape[2] == weight.shape[1] else {
             throw RondoError(
@@ -86,13 +88,14 @@ public struct RecurrentLayer: Module {
         }
         let rows = try x.reshaped([x.shape[0] * x.shape[1], x.shape[2]])
         return try callAsFunction(
-            projected: project(rows), state: state, reverse: reverse, lengths: lengths, regularization: regularization)
+            projected: project(rows), state: state, reverse: reverse, lengths: lengths, regularization: regularization,
+            mode: mode)
     }
 
     /// Reads sequences that ``project(_:)`` has seen already: `[time * batch, input gates * H]`, time first.
     public func callAsFunction(
         projected: Tensor, state: [Tensor], reverse: Bool = false, lengths: [Int]? = nil,
-        regularization: Regularization = Regularization()
+        regularization: Regularization = Regularization(), mode: FusedMode = .kernel
     ) throws -> (output: Tensor, state: [Tensor]) {
         guard state.count == cell.stateNames.count else {
             throw RondoError(
@@ -103,7 +106,7 @@ public struct RecurrentLayer: Module {
             .init(
                 projection: projected, recurrent: recurrent, states: state, extras: extras, bias: bias,
                 mask: regularization.mask, zoneout: regularization.zoneout),
-            reverse: reverse, lengths: lengths)
+            reverse: reverse, lengths: lengths, mode: mode)
         return (result.output, result.states)
     }
 

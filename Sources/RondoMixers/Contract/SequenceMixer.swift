@@ -1,0 +1,133 @@
+public import RondoNN
+public import RondoTensor
+
+/// Reads position by position: a mixer with its matrices laid out for it.
+///
+/// A value: a copy continues on its own. The memory of the sequence is in the state alone.
+public protocol MixerStepper: Sendable {
+    /// Reads one position, `[batch, dModel]` to `[batch, dModel]`.
+    ///
+    /// The result may be overwritten by the next call.
+    mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor
+}
+
+/// Steps of a mixer as it is.
+private struct PlainStepper<Mixer: SequenceMixer>: MixerStepper {
+    let mixer: Mixer
+
+    func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        try mixer.step(x, state: &state)
+    }
+}
+
+/// A map of sequences `[batch, time, dModel]` to sequences of the same shape that looks backwards only, with a state.
+///
+/// One function in three forms that must agree: ``chunk(_:state:)`` reads a piece after what the state has seen,
+/// ``parallel(_:)`` a whole sequence, ``step(_:state:)`` one position. ``reference(_:state:)`` states the equations
+/// position by position and is what the others are tested against. The conformance suite (`rondo verify`) checks the
+/// laws of this contract on every registered type.
+///
+/// A mixer is a struct of parameters. It holds no memory between calls: all memory is in ``MixerState``. Results are
+/// a deterministic function of parameters, input and state.
+public protocol SequenceMixer: Module {
+    /// The mixer's own part of a model's configuration.
+    associatedtype Configuration: MixerConfiguration
+
+    /// What the mixer is: name, equations, source, costs.
+    static var card: MixerCard { get }
+
+    /// Small valid shapes that together reach every option; laws, documentation and benchmarks share them.
+    static var examples: [MixerExample<Configuration>] { get }
+
+    /// The shape of this mixer.
+    var configuration: Configuration { get }
+
+    /// The width of input and output.
+    var dModel: Int { get }
+
+    /// Creates a mixer with random parameters.
+    ///
+    /// - Parameters:
+    ///   - configuration: The shape.
+    ///   - dModel: The width of input and output.
+    ///   - dtype: float32, or float64 for checking.
+    ///   - generator: Draws the parameters.
+    /// - Throws: `RondoError` for an impossible configuration.
+    init(_ configuration: Configuration, dModel: Int, dtype: DType, using generator: inout Generator) throws
+
+    /// The state before the first position of `batch` rows: the only beginning; there is no state that is absent.
+    func initialState(batch: Int) throws -> MixerState
+
+    /// Reads a piece of any length (also none) after what `state` has seen.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, time, dModel]`.
+    ///   - state: The state before the piece; becomes the one after it.
+    /// - Returns: `[batch, time, dModel]`.
+    /// - Throws: `RondoError` when shapes do not fit.
+    func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor
+
+    /// Reads one position, `[batch, dModel]` to `[batch, dModel]`, in constant memory if the state is constant.
+    func step(_ x: Tensor, state: inout MixerState) throws -> Tensor
+
+    /// Reads whole sequences from the initial state.
+    func parallel(_ x: Tensor) throws -> Tensor
+
+    /// Prepares reading position by position, with everything laid out once.
+    func makeStepper(batch: Int) throws -> any MixerStepper
+
+    /// The equations of the source, one position after the other, from primitive operations alone.
+    func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor
+}
+
+extension SequenceMixer {
+    /// A chunk of one position.
+    public func step(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        try chunk(x.expanded(at: 1), state: &state).squeezed(1)
+    }
+
+    /// A chunk from the initial state.
+    public func parallel(_ x: Tensor) throws -> Tensor {
+        var state = try initialState(batch: x.shape[0])
+        return try chunk(x, state: &state)
+    }
+
+    /// The mixer's own ``step(_:state:)``.
+    public func makeStepper(batch: Int) throws -> any MixerStepper { PlainStepper(mixer: self) }
+
+    /// The name in configurations, files and on the command line, as `gated_delta_net`.
+    public static var architecture: String { card.name }
+
+    /// Refuses inputs that are not `[batch, time, dModel]` with the state's number of rows.
+    ///
+    /// - Throws: `RondoError` of code `shapeMismatch` that names the mixer and the shapes.
+    public func requireInput(_ x: Tensor, state: MixerState) throws {
+        guard x.rank == 3, x.shape[2] == dModel, x.shape[0] == state.batch else {
+            throw RondoError(
+                .shapeMismatch,
+                "\(Self.architecture): the input must be [\(state.batch), time, \(dModel)] for a state of "
+                    + "\(state.batch) rows; got \(x.shape)")
+        }
+    }
+
+    /// Reads position by position: what most references are.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, time, dModel]`.
+    ///   - state: The state before; becomes the one after.
+    ///   - body: One position, `[batch, dModel]` to `[batch, dModel]`. It need not move the positions on.
+    /// - Returns: `[batch, time, dModel]`.
+    /// - Throws: `RondoError` when shapes do not fit, or what `body` throws.
+    public func scanning(
+        _ x: Tensor, state: inout MixerState, _ body: (Tensor, inout MixerState) throws -> Tensor
+    ) throws -> Tensor {
+        try requireInput(x, state: state)
+        guard x.shape[1] > 0 else { return x }
+        let outputs = try (0..<x.shape[1]).map { time in
+            let y = try body(x.selecting(1, time), &state)
+            state.advance(by: 1)
+            return y
+        }
+        return try Tensor.stack(outputs, axis: 1)
+    }
+}
