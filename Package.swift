@@ -60,7 +60,10 @@ let package = Package(
         library("RondoTrain", ["RondoModels", "RondoData"]),
         library(
             "RondoCLI",
-            ["RondoTrain", "RondoTracking", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            [
+                "RondoTrain", "RondoTracking", "RondoConformance",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .executableTarget(name: "rondo", dependencies: ["RondoCLI"], swiftSettings: swiftSettings),
         // Tests mirror the libraries.
         .target(

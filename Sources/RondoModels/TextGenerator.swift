@@ -1,4 +1,5 @@
 import RondoIO
+import RondoMixers
 import RondoNN
 import RondoTensor
 
@@ -9,9 +10,9 @@ public struct TextGenerator: Sendable {
     /// Bytes that were made but not shown when the state was saved; empty unless this continues a saved state.
     public private(set) var pendingBytes: [UInt8] = []
 
-    private let model: RecurrentLanguageModel
+    private let model: LanguageModel
     private var stepper: TokenStepper
-    private var state: RecurrentState
+    private var state: ModelState
     private var logits: [Float]
     private var sampler: Sampler
     /// A token that was chosen but not read yet: reading waits until its scores are needed.
@@ -27,7 +28,7 @@ public struct TextGenerator: Sendable {
     ///   - sampling: How tokens are chosen.
     ///   - seed: Decides all draws.
     /// - Throws: `RondoError` for options that make no sense.
-    public init(_ model: RecurrentLanguageModel, sampling: SamplingOptions = .init(), seed: UInt64) throws {
+    public init(_ model: LanguageModel, sampling: SamplingOptions = .init(), seed: UInt64) throws {
         self.model = model
         sampler = try Sampler(sampling, seed: seed, vocabularySize: model.configuration.vocabSize)
         stepper = try TokenStepper(model)
@@ -42,17 +43,16 @@ public struct TextGenerator: Sendable {
     ///   - sampling: How tokens are chosen from here on; `nil` for as before.
     ///   - path: The file that ``save(to:pendingBytes:)`` wrote.
     /// - Throws: `RondoError` for a damaged file or the state of another model.
-    public init(_ model: RecurrentLanguageModel, sampling: SamplingOptions? = nil, resuming path: String) throws {
+    public init(_ model: LanguageModel, sampling: SamplingOptions? = nil, resuming path: String) throws {
         try self.init(model, seed: 0)
         let saved = try GenerationState(path, for: snapshot(pendingBytes: []))
         let header = saved.header
         sampler = try Sampler(
             sampling ?? header.sampling, resuming: header.sampler, vocabularySize: model.configuration.vocabSize)
-        position = header.position
+        position = header.owner.positions[0]
         pendingBytes = header.pendingBytes.map { UInt8($0) }
-        let leaves = saved.tensors.tensors
-        state = try state.replacingTensors(Array(leaves.dropLast()))
-        logits = try saved.tensors.tensors.last?.array(of: Float.self) ?? logits
+        state = saved.state
+        logits = saved.logits
     }
 
     /// Whether nothing was read yet: then there are no scores to choose a first token from.
@@ -103,19 +103,17 @@ public struct TextGenerator: Sendable {
     }
 
     private mutating func consume(_ tokens: [Int32]) throws {
-        let scores = try model.logits(Tensor(tokens, shape: [1, tokens.count]), state: &state)
-        logits = try scores.selecting(1, tokens.count - 1).cast(to: .float32).array(of: Float.self)
+        let scores = try model.lastLogits(Tensor(tokens, shape: [1, tokens.count]), state: &state)
+        logits = try scores.cast(to: .float32).array(of: Float.self)
     }
 
     private func snapshot(pendingBytes: [UInt8]) throws -> GenerationState {
-        let header = GenerationState.Header(
-            architecture: "\(model.configuration.modelType) \(model.configuration.recurrent.cell.rawValue)",
+        let owner = StateFile(
+            architecture: "\(model.configuration.modelType) \(model.configuration.shortName)",
             configurationDigest: try model.configuration.digest(),
-            modelFingerprint: try model.parameters.fingerprint(), dtype: model.dtype, position: position,
-            sampling: sampler.options, sampler: sampler.state, pendingBytes: pendingBytes.map(Int.init))
-        let own = state.named
-        return GenerationState(
-            header: header,
-            tensors: ParameterSet(paths: own.paths + ["logits"], tensors: own.tensors + [try Tensor(logits)]))
+            modelFingerprint: try model.parameters.fingerprint(), dtype: model.dtype, positions: [position])
+        let header = GenerationState.Header(
+            owner: owner, sampling: sampler.options, sampler: sampler.state, pendingBytes: pendingBytes.map(Int.init))
+        return GenerationState(header: header, state: state, logits: logits)
     }
 }

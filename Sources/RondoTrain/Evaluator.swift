@@ -21,12 +21,13 @@ public enum Evaluator {
     ///   - text: The bytes.
     ///   - range: The part to predict; `nil` for all.
     ///   - batchSize: Contiguous rows read side by side, each from the initial state; 1 for one unbroken state.
-    ///   - windowLength: Bytes of each row in a piece; it is only speed and does not change the result.
+    ///   - windowLength: Bytes of each row in a piece. For recurrences it is only speed; layers whose state grows begin
+    ///     anew with every piece.
     ///   - onProgress: Told the bytes predicted so far and in all after every piece; `false` stops.
     /// - Returns: The mean over what was predicted.
     /// - Throws: `RondoError` if there is nothing to predict, or if the loss is not finite.
     public static func evaluate(
-        _ model: RecurrentLanguageModel, on text: [UInt8], in range: Range<Int>? = nil, batchSize: Int = 1,
+        _ model: LanguageModel, on text: [UInt8], in range: Range<Int>? = nil, batchSize: Int = 1,
         windowLength: Int = 256, onProgress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
     ) throws -> Result {
         let windows = try EvaluationWindows(text, in: range, batch: batchSize, time: windowLength)
@@ -39,7 +40,7 @@ public enum Evaluator {
             let (loss, after) = try model.loss(
                 Tensor(window.inputs, shape: shape), Tensor(window.targets, shape: shape), state: state,
                 training: false, using: &unused)
-            state = after
+            state = try model.carrying(after)
             sum += try loss.scalar() * Double(window.predicted)
             done += window.predicted
             guard sum.isFinite else {

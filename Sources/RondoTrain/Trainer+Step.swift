@@ -41,7 +41,7 @@ extension Trainer {
     /// What a step reads, and what it leaves for the next.
     struct StepInputs {
         var streams: ContiguousStreams
-        var state: RecurrentState
+        var state: ModelState
         var generator: Generator
     }
 
@@ -57,7 +57,7 @@ extension Trainer {
                     training: true, using: &next.generator)
                 return (loss, state)
             }
-            next.state = state
+            next.state = try model.carrying(state)
             loss += try value.scalar() / Double(configuration.accumulation)
             try accumulator.add(gradients, tokens: batch.targets.count)
         }

@@ -1,5 +1,6 @@
 public import RondoData
 import RondoIO
+import RondoMixers
 public import RondoModels
 import RondoNN
 import RondoTensor
@@ -9,7 +10,7 @@ import RondoTensor
 /// A trainer is a value: a copy trains on its own.
 public struct Trainer: Sendable {
     /// The model as trained so far.
-    public package(set) var model: RecurrentLanguageModel
+    public package(set) var model: LanguageModel
     /// The text.
     let corpus: Corpus
     let split: Corpus.Split
@@ -19,7 +20,7 @@ public struct Trainer: Sendable {
     var optimizerState: OptimizerState
     var average: WeightAverage?
     /// The recurrent state after the last window.
-    var carried: RecurrentState
+    var carried: ModelState
     /// The last checkpoint of this run, if there is one.
     var lastCheckpoint: String?
 
@@ -30,7 +31,7 @@ public struct Trainer: Sendable {
     /// The number of steps when the run is complete; `nil` while a limit in minutes waits for the speed.
     public var totalSteps: Int? { progress.totalSteps }
     /// The model to measure and to use: the averaged weights if an average is kept.
-    public var bestEstimate: RecurrentLanguageModel { average?.applied(to: model) ?? model }
+    public var bestEstimate: LanguageModel { average?.applied(to: model) ?? model }
 
     /// Begins a run.
     ///
@@ -46,7 +47,7 @@ public struct Trainer: Sendable {
             configuration: configuration, corpusFingerprint: corpus.fingerprint, generator: generator.split())
         // The text is looked at first: making a large model takes time.
         let (split, streams) = try Self.layOut(corpus, configuration)
-        let model = try RecurrentLanguageModel(configuration.model, using: &initialization)
+        let model = try LanguageModel(configuration.model, using: &initialization)
         try self.init(progress, model: model, corpus: corpus, split: split, streams: streams)
         self.progress.totalSteps = configuration.totalSteps(windowsPerEpoch: streams.windowsPerEpoch)
     }
@@ -63,8 +64,8 @@ public struct Trainer: Sendable {
         try progress.configuration.validate()
         try corpus.requireFingerprint(progress.corpusFingerprint)
         let (split, streams) = try Self.layOut(corpus, progress.configuration)
-        let model = try RecurrentLanguageModel(folder: checkpoint, averaged: false)
-        guard model.configuration == progress.configuration.model else {
+        let model = try LanguageModel(folder: checkpoint, averaged: false)
+        guard try model.configuration == progress.configuration.model.completed() else {
             throw RondoError(
                 .corruptFile,
                 "checkpoint '\(checkpoint)': \(ModelFolder.configuration) and "
@@ -79,7 +80,7 @@ public struct Trainer: Sendable {
     }
 
     private init(
-        _ progress: TrainingProgress, model: RecurrentLanguageModel, corpus: Corpus, split: Corpus.Split,
+        _ progress: TrainingProgress, model: LanguageModel, corpus: Corpus, split: Corpus.Split,
         streams: ContiguousStreams
     ) throws {
         let configuration = progress.configuration
@@ -122,6 +123,8 @@ extension Trainer {
         if let average {
             try average.applied(to: model).writeWeights(to: FileSystem.join(folder, ModelFolder.averagedWeights))
         }
+        var progress = progress
+        progress.positions = carried.layerPositions
         try TrainingCheckpoint.write(progress, state: carried.named, to: folder)
     }
 
@@ -130,7 +133,7 @@ extension Trainer {
         try optimizerState.restore(
             step: step, from: optimizerFile.read(optimizerState.named.expectations))
         let states = try TensorFile(FileSystem.join(folder, TrainingCheckpoint.stateFile))
-        carried = try carried.replacingTensors(states.read(carried.named.expectations).tensors)
+        carried = try carried.restored(from: states, positions: progress.positions)
         if let average {
             let file = try TensorFile(FileSystem.join(folder, ModelFolder.averagedWeights))
             self.average = try WeightAverage(

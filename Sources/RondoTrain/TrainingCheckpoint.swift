@@ -1,4 +1,5 @@
 import RondoIO
+import RondoMixers
 import RondoModels
 import RondoNN
 import RondoTensor

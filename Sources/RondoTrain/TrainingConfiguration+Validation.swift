@@ -64,7 +64,7 @@ extension TrainingConfiguration {
             throw RondoError(
                 .invalidArgument,
                 "training needs about \(gibibytes(bytes)) GiB, this machine has \(gibibytes(memory)); make "
-                    + "model.recurrent.hidden_size, model.recurrent.layers, batch_size or window_length smaller")
+                    + "model.d_model, model.n_layers, batch_size or window_length smaller")
         }
     }
 }

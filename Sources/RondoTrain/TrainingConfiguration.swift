@@ -43,7 +43,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     }
 
     /// The model.
-    public var model: RecurrentLanguageModelConfiguration
+    public var model: LanguageModelConfiguration
     /// The text.
     public var data = Data()
     /// The number of contiguous streams that are read side by side.
@@ -81,5 +81,5 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     public var threads = 0
 
     /// Creates a configuration with the defaults for a model.
-    public init(model: RecurrentLanguageModelConfiguration = .init()) { self.model = model }
+    public init(model: LanguageModelConfiguration = .init()) { self.model = model }
 }

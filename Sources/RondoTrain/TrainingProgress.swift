@@ -19,6 +19,8 @@ struct TrainingProgress: Codable, Sendable, Equatable {
     var tokens = 0
     /// Where the next window begins.
     var cursor = ContiguousStreams.Cursor()
+    /// How many positions the carried state has read, by layer and stream.
+    var positions: [[Int]] = []
     /// Draws dropout masks.
     var generator: Generator
     /// The best bits a byte on the validation part.

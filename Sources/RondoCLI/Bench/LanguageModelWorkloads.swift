@@ -16,9 +16,10 @@ extension Workload {
     ) { report in
         let (batch, time, width, layers) = (32, 128, 512, 2)
         var generator = Generator(seed: 0)
-        var model = try RecurrentLanguageModel(
-            RecurrentLanguageModelConfiguration(embeddingSize: width, hiddenSize: width, layers: layers),
-            using: &generator)
+        var shape = LanguageModelConfiguration(mixer: "lstm", dModel: width, nLayers: layers)
+        // The same computation as the peer's: layers on top of each other, nothing between.
+        (shape.norm, shape.residual) = (.none, false)
+        var model = try LanguageModel(shape, using: &generator)
         let optimizer = AdamW(learningRate: 3e-4)
         var optimizerState = try OptimizerState(for: optimizer, module: model)
         var state = try model.initialState(batch: batch)

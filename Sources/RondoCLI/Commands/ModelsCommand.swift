@@ -1,6 +1,6 @@
 import ArgumentParser
 import RondoIO
-import RondoModels
+import RondoMixers
 
 /// `rondo models`.
 struct ModelsCommand: ParsableCommand {
@@ -10,15 +10,15 @@ struct ModelsCommand: ParsableCommand {
         discussion: """
             Example:
               rondo models
-              rondo train --text book.txt --cell gru
+              rondo train --text book.txt --mixer gru
             """)
 
     @OptionGroup var global: GlobalOptions
 
     func run() throws {
-        let entries = ModelRegistry.entries
+        let entries = MixerRegistry.all.map { $0.card }
         if global.json { return try OutputStream.data.writeLine(StrictJSON.tree(of: entries).text()) }
-        var table = Table(columns: [("CELL", .left), ("WHAT IT IS", .left)])
+        var table = Table(columns: [("MIXER", .left), ("WHAT IT IS", .left)])
         table.rows = entries.map { [$0.name, $0.summary] }
         try OutputStream.data.writeLine(table.text(width: OutputStream.data.width))
     }

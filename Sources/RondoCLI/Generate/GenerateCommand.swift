@@ -84,7 +84,7 @@ struct GenerateCommand: ParsableCommand {
         if reason == .interrupted { throw Interruption.exitStatus }
     }
 
-    private func makeSession(_ model: RecurrentLanguageModel, console: Console) throws -> GenerationSession {
+    private func makeSession(_ model: LanguageModel, console: Console) throws -> GenerationSession {
         let generator: TextGenerator
         var usedSeed: UInt64?
         if let stateIn {
@@ -96,10 +96,9 @@ struct GenerateCommand: ParsableCommand {
             usedSeed = seed
             generator = try TextGenerator(model, sampling: sampling.options(), seed: seed)
         }
-        let state = try model.initialState(batch: 1)
         return GenerationSession(
             generator, seed: usedSeed, stops: try StopStrings(stop), stream: global.json ? nil : .data,
-            stateBytes: state.named.tensors.reduce(0) { $0 + $1.count * $1.dtype.byteCount })
+            stateBytes: try model.initialState(batch: 1).byteCount)
     }
 
     private func promptBytes() throws -> [UInt8] {

@@ -1,12 +1,12 @@
 // Imports are public because conformances of public types are.
 public import ArgumentParser
 public import RondoModels
-public import RondoTensor
 public import RondoTracking
 public import RondoTrain
 
+extension LanguageModelConfiguration.FeedForwardKind: ExpressibleByArgument {}
+extension LanguageModelConfiguration.Norm: ExpressibleByArgument {}
 extension OptimizerConfiguration.Name: ExpressibleByArgument {}
-extension RecurrentCell: ExpressibleByArgument {}
 extension Run.Status: ExpressibleByArgument {}
 extension RunStore.Order: ExpressibleByArgument {}
 extension SamplerOrder: ExpressibleByArgument {}

@@ -52,19 +52,19 @@ enum RunLocator {
     }
 
     /// The model that a path leads to; without a path, that of the run worked on last.
-    static func loadModel(_ path: String?) throws -> (model: RecurrentLanguageModel, folder: String) {
+    static func loadModel(_ path: String?) throws -> (model: LanguageModel, folder: String) {
         let path = try path ?? latestRun()
         for _ in 0..<5 {
             let folder = try modelFolder(path)
             do {
-                return (try RecurrentLanguageModel(folder: folder), folder)
+                return (try LanguageModel(folder: folder), folder)
             } catch let error as RondoError where error.code == .notFound && folder != path {
                 // A training process may have replaced the checkpoint between the look and the read.
                 if try modelFolder(path) == folder { throw error }
             }
         }
         let folder = try modelFolder(path)
-        return (try RecurrentLanguageModel(folder: folder), folder)
+        return (try LanguageModel(folder: folder), folder)
     }
 
     /// When a run saved last, or began; `nil` if the folder holds no run.

@@ -58,7 +58,7 @@ final class RunRecorder: CheckpointStore {
                 Run(
                     name: FileSystem.name(of: FileSystem.canonical(folder.path)), folder: folder.path, createdAt: now,
                     configuration: StrictJSON.tree(of: configuration),
-                    model: configuration.model.recurrent.cell.rawValue, parameterCount: parameterCount,
+                    model: configuration.model.shortName, parameterCount: parameterCount,
                     seed: configuration.seed, version: RootCommand.release, host: Self.host))
         }
     }

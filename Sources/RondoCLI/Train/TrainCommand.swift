@@ -15,7 +15,7 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             Example:
               rondo train --text book.txt --minutes 5 --out runs/book
-              rondo train --text book.txt --cell gru --steps 2000 optimizer.beta2=0.99
+              rondo train --text book.txt --mixer gru --steps 2000 optimizer.beta2=0.99
               rondo train --resume runs/book
 
             Ctrl-C finishes the step, saves, and says how to go on. Every setting is a key of the configuration, which \
@@ -119,10 +119,8 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func describe(_ configuration: TrainingConfiguration, console: Console) {
-        let layers = configuration.model.recurrent
-        console.detail(
-            "Layers: \(layers.layers) x \(layers.cell.rawValue) of width \(layers.hiddenSize), "
-                + "byte vectors of \(configuration.model.embeddingSize)")
+        let model = configuration.model
+        console.detail("Layers: \(model.everyLayer.count) x \(model.shortName) of width \(model.dModel)")
         if configuration.minutes != nil, !dryRun { console.note("Measuring the speed ...") }
     }
 
@@ -232,7 +230,7 @@ struct TrainCommand: ParsableCommand {
         let texts = configuration.data.text
         let text = texts.count == 1 ? FileSystem.name(of: texts[0]) : "text"
         let stem = text.prefix { $0 != "." }.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
-        let model = configuration.model.recurrent
-        return "\(stem.allSatisfy { $0 == "-" } ? "text" : String(stem))-\(model.cell.rawValue)\(model.hiddenSize)"
+        let model = configuration.model
+        return "\(stem.allSatisfy { $0 == "-" } ? "text" : String(stem))-\(model.shortName)\(model.dModel)"
     }
 }

@@ -33,37 +33,48 @@ struct TrainSettings: SettingsOptions {
 /// The shape of the model.
 struct ModelSettings: SettingsOptions {
     @Option(
-        help: .text("The recurrent cell; `rondo models` lists them", default: defaults.model.recurrent.cell.rawValue))
-    var cell: RecurrentCell?
+        help: .text(
+            "The mixer, or several with commas between them to repeat over the layers; `rondo models` lists them",
+            default: defaults.model.mixer))
+    var mixer: String?
 
-    @Option(help: .text("Recurrent layers", default: defaults.model.recurrent.layers, "n"))
+    @Option(help: .text("Layers", default: defaults.model.nLayers, "n"))
     var layers: Int?
 
-    @Option(help: .text("Width of every layer", default: defaults.model.recurrent.hiddenSize, "n"))
-    var hidden: Int?
+    @Option(help: .text("Width of the model", default: defaults.model.dModel, "n"))
+    var dModel: Int?
 
-    @Option(help: .text("Width of the vector of a byte", default: defaults.model.embeddingSize, "n"))
-    var embedding: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Options of the mixer as JSON; `rondo describe MIXER` lists them (default: the mixer's).", valueName: "json"))
+    var mixerOptions: String?
 
-    @Option(help: ArgumentHelp("Blocks of the recurrent matrices; 1 is dense (default: 1).", valueName: "n"))
-    var heads: Int?
+    @Option(help: .text("Norm before each part", default: defaults.model.norm.rawValue))
+    var norm: LanguageModelConfiguration.Norm?
 
-    @Option(help: ArgumentHelp("Share of elements dropped between layers and at the output.", valueName: "x"))
+    @Option(help: .text("Position-wise part after each mixer", default: defaults.model.feedForward.rawValue))
+    var feedForward: LanguageModelConfiguration.FeedForwardKind?
+
+    @Option(help: ArgumentHelp("Share of elements dropped after each part and at the output.", valueName: "x"))
     var dropout: Double?
+
+    @Flag(inversion: .prefixedNo, help: "Add the input of each part to its output.")
+    var residual: Bool?
 
     @Flag(inversion: .prefixedNo, help: "Use the embedding as the output matrix as well.")
     var tieEmbeddings: Bool?
 
     var settings: [Setting] {
         [
-            Setting("cell", "model.recurrent.cell", cell?.rawValue),
-            Setting("layers", "model.recurrent.layers", layers),
-            Setting("hidden", "model.recurrent.hidden_size", hidden),
-            Setting("embedding", "model.embedding_size", embedding),
-            Setting("embedding", "model.recurrent.input_size", embedding),
-            Setting("heads", "model.recurrent.heads", heads),
-            Setting("dropout", "model.recurrent.dropout", dropout),
+            Setting("mixer", "model.mixer", mixer),
+            Setting("layers", "model.n_layers", layers),
+            Setting("d-model", "model.d_model", dModel),
+            Setting("mixer-options", "model.mixer_options", mixerOptions),
+            Setting("norm", "model.norm", norm?.rawValue),
+            Setting("feed-forward", "model.feed_forward", feedForward?.rawValue),
+            Setting("dropout", "model.dropout", dropout),
             Setting("dropout", "model.output_dropout", dropout),
+            Setting("residual", "model.residual", residual),
             Setting("tie-embeddings", "model.tie_embeddings", tieEmbeddings),
         ]
     }

@@ -32,7 +32,7 @@ public struct Override: Sendable, Equatable {
 }
 
 extension JSONValue {
-    /// Applies overrides in order; every path must exist already.
+    /// Applies overrides in order; every path must exist already, or lead into something absent (`null`).
     ///
     /// - Parameter overrides: The changes.
     /// - Throws: `RondoError` that names the wrong part of the path and suggests the closest key.
@@ -83,6 +83,13 @@ extension JSONValue {
             }
             try elements[index].set(rest.dropFirst(), override)
             self = .array(elements)
+        case .null:
+            // Grows into an object; whoever decodes the whole knows which keys it may have.
+            var member = JSONValue.null
+            try member.set(rest.dropFirst(), override)
+            var object = JSONObject()
+            object[key] = member
+            self = .object(object)
         default: throw Self.unknown(rest, override, known: [])
         }
     }

@@ -76,6 +76,10 @@ public protocol SequenceMixer: Module {
     /// Prepares reading position by position, with everything laid out once.
     func makeStepper(batch: Int) throws -> any MixerStepper
 
+    /// How many independent maps lie one after the other along the rows of a parameter, as the gates of a cell do:
+    /// optimisers that treat matrices as a whole take them apart.
+    func blockCount(ofParameter path: String) -> Int
+
     /// The equations of the source, one position after the other, from primitive operations alone.
     func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor
 }
@@ -91,6 +95,9 @@ extension SequenceMixer {
         var state = try initialState(batch: x.shape[0])
         return try chunk(x, state: &state)
     }
+
+    /// One.
+    public func blockCount(ofParameter path: String) -> Int { 1 }
 
     /// The mixer's own ``step(_:state:)``.
     public func makeStepper(batch: Int) throws -> any MixerStepper { PlainStepper(mixer: self) }

@@ -54,7 +54,7 @@ public struct StateFile: Codable, Sendable, Equatable {
         }
         let found = try StrictJSON.decode(Self.self, from: JSONValue(parsing: text, source: path), source: path)
         try requireSameOwner(found, path)
-        guard found.positions.count == empty.batch, found.positions.allSatisfy({ $0 >= 0 }) else {
+        guard found.positions.count == empty.batch else {
             throw RondoError(
                 .conflict, "'\(path)' holds the states of \(found.positions.count) rows; \(empty.batch) are needed")
         }
@@ -63,7 +63,10 @@ public struct StateFile: Codable, Sendable, Equatable {
         return try state.replacingTensors(file.read(state.expectations).tensors)
     }
 
-    private func requireSameOwner(_ found: StateFile, _ path: String) throws {
+    /// Refuses the description of another model's state; positions may differ.
+    ///
+    /// - Throws: `RondoError` of code `conflict` that lists what differs.
+    public func requireSameOwner(_ found: StateFile, _ path: String) throws {
         let facts = [
             ("version", "\(found.version)", "\(version)"), ("architecture", found.architecture, architecture),
             ("configuration", found.configurationDigest, configurationDigest),
@@ -76,12 +79,15 @@ public struct StateFile: Codable, Sendable, Equatable {
                 "'\(path)' belongs to another model: \(differences.joined(separator: ", ")); "
                     + "continue with the model that saved it")
         }
+        guard found.positions.allSatisfy({ (0...1 << 48).contains($0) }) else {
+            throw RondoError(.corruptFile, "'\(path)': positions \(found.positions) are impossible")
+        }
     }
 }
 
 extension MixerState {
     /// What a file of this state must hold; growing leaves as long as the furthest row has read.
-    var expectations: [TensorFile.Expectation] {
+    package var expectations: [TensorFile.Expectation] {
         let length = positions.max() ?? 0
         return leaves.map { leaf in
             var shape = leaf.tensor.shape

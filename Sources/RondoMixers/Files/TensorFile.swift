@@ -12,6 +12,13 @@ public struct TensorFile: Sendable {
         public var shape: [Int]
         /// The element type that is wanted.
         public var dtype: DType
+
+        /// Creates an expectation.
+        public init(name: String, shape: [Int], dtype: DType) {
+            self.name = name
+            self.shape = shape
+            self.dtype = dtype
+        }
     }
 
     /// The path it was opened with.

@@ -79,6 +79,11 @@ extension RecurrentCellMixer {
         try RecurrentCellStepper(layer, output: output, batch: batch)
     }
 
+    /// The gates of the input matrix are maps of their own.
+    public func blockCount(ofParameter path: String) -> Int {
+        path == "weight" ? configuration.cell.inputGates.count : 1
+    }
+
     /// Visits the layer's parameters, and `output.weight` if widths differ.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try layer.forEachParameter(visit)

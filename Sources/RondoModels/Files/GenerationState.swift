@@ -1,4 +1,5 @@
 import RondoIO
+import RondoMixers
 import RondoNN
 import RondoTensor
 
@@ -6,27 +7,28 @@ import RondoTensor
 struct GenerationState {
     /// What belongs to the state besides tensors.
     struct Header: Codable, Equatable {
-        var version = 1
-        var architecture: String
-        var configurationDigest: String
-        var modelFingerprint: String
-        var dtype: DType
-        var position: Int
+        /// Whose state it is.
+        var owner: StateFile
         var sampling: SamplingOptions
         var sampler: Sampler.State
         var pendingBytes: [Int]
     }
 
     var header: Header
-    /// The recurrent state, and the scores of the next token.
-    var tensors: ParameterSet
+    /// What was read.
+    var state: ModelState
+    /// The scores of the next token.
+    var logits: [Float]
 
     private static let headerKey = "rondo_generation_state"
+    private static let logitsName = "logits"
 
     /// Writes the file atomically.
     func write(to path: String) throws {
         let text = try StrictJSON.tree(of: header).text()
-        try TensorFile.write(tensors, to: path, metadata: [Self.headerKey: text])
+        let own = state.named
+        let all = ParameterSet(paths: own.paths + [Self.logitsName], tensors: own.tensors + [try Tensor(logits)])
+        try TensorFile.write(all, to: path, metadata: [Self.headerKey: text])
     }
 
     /// Reads a file that must belong to the model.
@@ -41,35 +43,21 @@ struct GenerationState {
             throw RondoError(.corruptFile, "'\(path)' is no state of a generation; give a file of --state-out")
         }
         header = try StrictJSON.decode(Header.self, from: JSONValue(parsing: text, source: path), source: path)
-        try header.check(against: own.header, path: path)
-        tensors = try file.read(own.tensors.expectations)
+        try own.header.owner.requireSameOwner(header.owner, path)
+        guard header.owner.positions.count == 1, header.pendingBytes.allSatisfy({ (0...255).contains($0) }) else {
+            throw RondoError(.corruptFile, "'\(path)': the positions or the pending bytes are impossible")
+        }
+        let positions = Array(repeating: header.owner.positions, count: own.state.layers.count)
+        let target = own.state.moved(to: positions)
+        let scores = TensorFile.Expectation(name: Self.logitsName, shape: [own.logits.count], dtype: .float32)
+        let tensors = try file.read(target.expectations + [scores]).tensors
+        state = try target.replacingTensors(Array(tensors.dropLast()))
+        logits = try tensors.last?.array(of: Float.self) ?? []
     }
 
-    init(header: Header, tensors: ParameterSet) {
+    init(header: Header, state: ModelState, logits: [Float]) {
         self.header = header
-        self.tensors = tensors
-    }
-}
-
-extension GenerationState.Header {
-    /// Refuses the state of another model.
-    fileprivate func check(against own: Self, path: String) throws {
-        let facts = [
-            ("version", "\(version)", "\(own.version)"),
-            ("architecture", architecture, own.architecture),
-            ("configuration", configurationDigest, own.configurationDigest),
-            ("model", modelFingerprint, own.modelFingerprint),
-            ("dtype", dtype.rawValue, own.dtype.rawValue),
-        ]
-        let differences = facts.filter { $0.1 != $0.2 }.map { "\($0.0) \($0.1) instead of \($0.2)" }
-        guard differences.isEmpty else {
-            throw RondoError(
-                .conflict,
-                "'\(path)' belongs to another model: \(differences.joined(separator: ", ")); "
-                    + "continue with the model that saved it")
-        }
-        guard position >= 0, pendingBytes.allSatisfy({ (0...255).contains($0) }) else {
-            throw RondoError(.corruptFile, "'\(path)': position \(position) or the pending bytes are impossible")
-        }
+        self.state = state
+        self.logits = logits
     }
 }

@@ -12,11 +12,14 @@ public enum ParameterRole: Sendable, Hashable {
 
     /// The role that the path's names and the shape suggest.
     ///
-    /// Fewer than two axes longer than 1, or a module called "…conv…" or "…norm…": a vector. A module called
+    /// Fewer than two axes longer than 1, a module called "…conv…" or "…norm…", or a parameter of a layer that is neither
+    /// called `weight` nor `recurrent` (decays, time scales): a vector. A module called
     /// "…embed…" is the embedding, one called "…head" or "output" at the outermost level the head. The rest are matrices.
     public init(path: String, shape: [Int]) {
         let modules = path.split(separator: ".").dropLast()
-        if shape.count(where: { $0 > 1 }) < 2 || modules.contains(where: { $0.contains("conv") || $0.contains("norm") })
+        let isNamedMap = ["weight", "recurrent"].contains(path.split(separator: ".").last ?? "")
+        if shape.count(where: { $0 > 1 }) < 2 || !isNamedMap
+            || modules.contains(where: { $0.contains("conv") || $0.contains("norm") })
         {
             self = .vector
         } else if modules.contains(where: { $0.contains("embed") }) {

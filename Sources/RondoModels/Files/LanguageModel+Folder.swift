@@ -1,4 +1,5 @@
 import RondoIO
+import RondoMixers
 import RondoNN
 import RondoTensor
 
@@ -12,7 +13,7 @@ public enum ModelFolder {
     public static let averagedWeights = "ema.safetensors"
 }
 
-extension RecurrentLanguageModel {
+extension LanguageModel {
     private static let digestKey = "rondo_config"
 
     /// Loads the model of a folder in Hugging Face layout (`config.json`, `model.safetensors`).
@@ -34,7 +35,7 @@ extension RecurrentLanguageModel {
 
     private init(configurationFile: String, weightsFile: String) throws {
         let configuration = try StrictJSON.decode(
-            RecurrentLanguageModelConfiguration.self, contentsOf: configurationFile)
+            LanguageModelConfiguration.self, contentsOf: configurationFile)
         do {
             try configuration.validate()
         } catch let error as RondoError {
@@ -48,7 +49,7 @@ extension RecurrentLanguageModel {
                     + "restore both from the same checkpoint")
         }
         var generator = Generator(seed: 0)
-        let empty = try RecurrentLanguageModel(configuration, using: &generator)
+        let empty = try LanguageModel(configuration, using: &generator)
         self = try empty.replacingParameters(file.read(empty.expectations, castsTypes: true).tensors)
     }
 
