@@ -10,6 +10,12 @@ public enum MixerRegistry {
         LSTM.self,
         GRU.self,
         SLSTM.self,
+        MinGRU.self,
+        MinLSTM.self,
+        HGRN.self,
+        RGLRU.self,
+        LRU.self,
+        Aaren.self,
     ]
 
     private static let added = Mutex<[any SequenceMixer.Type]>([])

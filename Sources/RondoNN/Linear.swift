@@ -33,7 +33,7 @@ public struct Linear: Module {
 
 extension Optional where Wrapped == Tensor {
     /// Visits a parameter that may be absent.
-    mutating func visit(_ path: String, _ body: (String, inout Tensor) throws -> Void) rethrows {
+    public mutating func visit(_ path: String, _ body: (String, inout Tensor) throws -> Void) rethrows {
         guard var tensor = self else { return }
         self = nil
         defer { self = tensor }

@@ -60,7 +60,7 @@ func checkpointFiles(_ run: String, step: Int) throws -> [String: [UInt8]] {
 
         let runs = try run(["runs", "list", "--json"]).json().arrayValue ?? []
         #expect(runs.count == 1 && runs.first?["status"]?.stringValue == "finished")
-        #expect(try run(["runs", "show", "a"]).text.contains("\"hidden_size\": 12"))
+        #expect(try run(["runs", "show", "a"]).text.contains("\"d_model\": 12"))
         try run(Tiny.train("runs/b", steps: 3, "--lr", "0.01"))
         #expect(try run(["runs", "compare", "runs/a", "runs/b"]).text.contains("optimizer.learning_rate"))
     }
@@ -129,7 +129,7 @@ func checkpointFiles(_ run: String, step: Int) throws -> [String: [UInt8]] {
         try run(["train", "--resume", "parts"])
         try run(["train", "--resume", "parts", "--steps", "24"])
         #expect(try FileSystem.readText(folder.file("parts/latest")) == "step-24\n")
-        let refused = try run(["train", "--resume", "parts", "--hidden", "3"], status: 2)
+        let refused = try run(["train", "--resume", "parts", "--d-model", "3"], status: 2)
         #expect(refused.messages.contains("as it is"))
     }
 

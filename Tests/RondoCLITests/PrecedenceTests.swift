@@ -27,15 +27,15 @@ import Testing
     }
 
     @Test func strongerLayersWin() throws {
-        let key = "model.recurrent.hidden_size"
-        try withFile(#"{"model": {"recurrent": {"hidden_size": 2}}}"#) { (file: String) throws -> Void in
+        let key = "model.d_model"
+        try withFile(#"{"model": {"d_model": 2}}"#) { (file: String) throws -> Void in
             let file = ["--config", file]
-            let environment = ["RONDO_HIDDEN": "3"]
-            #expect(try configuration(file).model.recurrent.hiddenSize == 2)
-            #expect(try configuration(file, environment).model.recurrent.hiddenSize == 3)
-            #expect(try configuration(file + ["\(key)=4"], environment).model.recurrent.hiddenSize == 4)
+            let environment = ["RONDO_D_MODEL": "3"]
+            #expect(try configuration(file).model.dModel == 2)
+            #expect(try configuration(file, environment).model.dModel == 3)
+            #expect(try configuration(file + ["\(key)=4"], environment).model.dModel == 4)
             #expect(
-                try configuration(file + ["\(key)=4", "--hidden", "5"], environment).model.recurrent.hiddenSize == 5)
+                try configuration(file + ["\(key)=4", "--d-model", "5"], environment).model.dModel == 5)
         }
     }
 
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func variablesAreCheckedAndNamed() throws {
-        for (name, value) in [("RONDO_HIDDEN", "wide"), ("RONDO_CELL", "lstmm"), ("RONDO_TIE_EMBEDDINGS", "maybe")] {
+        for (name, value) in [("RONDO_D_MODEL", "wide"), ("RONDO_NORM", "bach"), ("RONDO_TIE_EMBEDDINGS", "maybe")] {
             let error = try rondoError { _ = try configuration([], [name: value]) }
             #expect(error.message.contains("\(name)=\(value)"), "\(error.message)")
             #expect(error.code == .invalidArgument)
@@ -99,7 +99,7 @@ import Testing
             #expect(addition.arguments == ["--json"])
         }
         // Settings have layers of their own; the command must not see them twice.
-        let train = try EnvironmentVariables(["RONDO_HIDDEN": "3", "RONDO_OUT": "x"]).addition(
+        let train = try EnvironmentVariables(["RONDO_D_MODEL": "3", "RONDO_OUT": "x"]).addition(
             to: ["train"], of: ["train"], in: tool)
         #expect(train.arguments == ["--out=x"] && train.unknown.isEmpty)
     }
@@ -107,9 +107,9 @@ import Testing
     @Test func everyFlagHasItsVariable() throws {
         let tool = try CommandDescription(RootCommand.self)
         let flags = Set(tool.allFlags.map(\.name))
-        #expect(flags.isSuperset(of: ["hidden", "top-k", "state-out", "json", "threads", "store", "resume"]))
+        #expect(flags.isSuperset(of: ["d-model", "top-k", "state-out", "json", "threads", "store", "resume"]))
         #expect(EnvironmentVariables.name(of: "top-k") == "RONDO_TOP_K")
         #expect(tool.descendant(["train"]).flags.contains { $0.name == "out" })
-        #expect(!tool.descendant(["train"]).flags.contains { $0.name == "hidden" })
+        #expect(!tool.descendant(["train"]).flags.contains { $0.name == "d-model" })
     }
 }

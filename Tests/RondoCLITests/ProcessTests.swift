@@ -30,13 +30,13 @@ import Testing
         let cases: [(arguments: [String], hint: String)] = [
             (["trian"], "did you mean 'train'?"),
             (["runs", "lst"], "did you mean 'list'?"),
-            (["train", "--hiden", "4"], "--hidden"),
-            (["train", "--cell", "lstmm"], "slstm"),
-            (["train", "--hidden", "wide"], "--hidden"),
+            (["train", "--d-modell", "4"], "--d-model"),
+            (["train", "--text", "text.txt", "--mixer", "lstmm"], "slstm"),
+            (["train", "--d-model", "wide"], "--d-model"),
             (["train", "book.txt"], "--text book.txt"),
-            (["train", "--text", "text.txt", "--hidden", "0"], "hidden"),
+            (["train", "--text", "text.txt", "--d-model", "0"], "d_model"),
             (["train", "--text", "text.txt", "--steps", "0"], "steps"),
-            (["train", "--text", "text.txt", "--hidden", "30000000"], "hidden"),
+            (["train", "--text", "text.txt", "--d-model", "30000000"], "d_model"),
             (["train", "--text", "text.txt", "modl.vocab_size=3"], "did you mean 'model'?"),
             (["generate", "--temperature", "-1"], "temperature"),
             (["generate", "--top-p", "2"], "top-p"),
@@ -81,10 +81,10 @@ import Testing
     }
 
     @Test func dryRunChecksAndChangesNothing() throws {
-        let outcome = try run("train", "--text", "text.txt", "--dry-run", "--hidden", "7", "--steps", "3")
+        let outcome = try run("train", "--text", "text.txt", "--dry-run", "--d-model", "7", "--steps", "3")
         #expect(outcome.status == 0)
         let tree = try outcome.json()
-        #expect(tree["model"]?["recurrent"]?["hidden_size"]?.intValue == 7 && tree["minutes"] == .null)
+        #expect(tree["model"]?["d_model"]?.intValue == 7 && tree["minutes"] == .null)
         #expect(FileSystem.kind(of: folder.file("runs")) == nil)
         // What it prints is a configuration file.
         try AtomicFile.write(outcome.text, to: folder.file("c.json"))

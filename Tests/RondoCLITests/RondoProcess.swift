@@ -109,7 +109,7 @@ enum Tiny {
         Array("the \(number % 7) bird sings of \(number) winds; ".utf8) + (number % 50 == 0 ? [0xFF, 0xC3] : [])
     }
 
-    static let model = ["--hidden", "12", "--embedding", "8", "--batch", "4", "--window", "16"]
+    static let model = ["--d-model", "12", "--batch", "4", "--window", "16"]
 
     /// A folder with `text.txt` in it.
     static func write(to folder: String) throws {

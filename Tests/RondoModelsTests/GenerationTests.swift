@@ -7,14 +7,13 @@ import Testing
 
 @Suite struct GenerationTests {
     private func model(
-        seed: UInt64 = 1, _ cell: RecurrentCell = .lstm,
-        _ change: (inout RecurrentLanguageModelConfiguration) -> Void = { _ in }
-    ) throws -> RecurrentLanguageModel {
-        var configuration = RecurrentLanguageModelConfiguration(
-            cell: cell, embeddingSize: 6, hiddenSize: 10, layers: 2)
+        _ seed: UInt64 = 1, _ mixer: String = "lstm",
+        _ change: (inout LanguageModelConfiguration) -> Void = { _ in }
+    ) throws -> LanguageModel {
+        var configuration = LanguageModelConfiguration(mixer: mixer, dModel: 16)
         change(&configuration)
         var generator = Generator(seed: seed)
-        return try RecurrentLanguageModel(configuration, using: &generator)
+        return try LanguageModel(configuration, using: &generator)
     }
 
     private let prompt = Array("Rondo alla turca".utf8).map(Int32.init)
@@ -24,9 +23,9 @@ import Testing
         try (0..<count).map { _ in try generator.next() }
     }
 
-    @Test(arguments: RecurrentCell.allCases)
-    func greedyTokensAreThoseOfTheWholeText(_ cell: RecurrentCell) throws {
-        let model = try model(cell)
+    @Test(arguments: LanguageModelTests.mixers)
+    func greedyTokensAreThoseOfTheWholeText(_ mixer: String) throws {
+        let model = try model(1, mixer)
         var generator = try TextGenerator(model, sampling: SamplingOptions(temperature: 0), seed: 0)
         try generator.read(prompt)
         let made = try make(&generator, 30)
@@ -94,9 +93,9 @@ import Testing
         var generator = try TextGenerator(model(), seed: 1)
         try generator.read(prompt)
         try generator.save(to: path)
-        let others: [(RecurrentLanguageModel, String)] = try [
-            (model(seed: 2), "model"), (model(.gru), "architecture"),
-            (model { $0.recurrent.hiddenSize = 12 }, "configuration"), (model().cast(to: .float64), "dtype"),
+        let others: [(LanguageModel, String)] = try [
+            (model(2), "model"), (model(1, "gru"), "architecture"),
+            (model { $0.dropout = 0.1 }, "configuration"), (model().cast(to: .float64), "dtype"),
         ]
         for (other, word) in others {
             let error = try rondoError { _ = try TextGenerator(other, resuming: path) }

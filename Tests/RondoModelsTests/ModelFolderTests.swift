@@ -1,4 +1,5 @@
 import RondoIO
+import RondoMixers
 import RondoModels
 import RondoNN
 import RondoTensor
@@ -6,20 +7,18 @@ import RondoTestSupport
 import Testing
 
 @Suite struct ModelFolderTests {
-    private func model(_ change: (inout RecurrentLanguageModelConfiguration) -> Void = { _ in }) throws
-        -> RecurrentLanguageModel
-    {
-        var configuration = RecurrentLanguageModelConfiguration(embeddingSize: 3, hiddenSize: 5, layers: 2)
+    private func model(_ change: (inout LanguageModelConfiguration) -> Void = { _ in }) throws -> LanguageModel {
+        var configuration = LanguageModelConfiguration(mixer: "lstm", dModel: 3)
         change(&configuration)
         var generator = Generator(seed: 4)
-        return try RecurrentLanguageModel(configuration, using: &generator)
+        return try LanguageModel(configuration, using: &generator)
     }
 
     @Test func roundTripIsExact() throws {
         let folder = try TemporaryFolder()
-        let model = try model { $0.outputNorm = true }
+        let model = try model { $0.norm = .layer }
         try model.write(to: folder.path)
-        let loaded = try RecurrentLanguageModel(folder: folder.path)
+        let loaded = try LanguageModel(folder: folder.path)
         #expect(loaded.configuration == model.configuration)
         #expect(try loaded.parameters.fingerprint() == model.parameters.fingerprint())
         let file = try SafetensorsFile(folder.file(ModelFolder.weights))
@@ -34,8 +33,8 @@ import Testing
         let average = try model.replacingParameters(model.parameters.tensors.map { try $0 * 0.5 })
         try average.writeWeights(to: folder.file(ModelFolder.averagedWeights))
         let (best, raw) = (
-            try RecurrentLanguageModel(folder: folder.path),
-            try RecurrentLanguageModel(folder: folder.path, averaged: false)
+            try LanguageModel(folder: folder.path),
+            try LanguageModel(folder: folder.path, averaged: false)
         )
         #expect(try best.parameters.fingerprint() == average.parameters.fingerprint())
         #expect(try raw.parameters.fingerprint() == model.parameters.fingerprint())
@@ -51,7 +50,7 @@ import Testing
             paths: tensors.paths.dropLast() + ["stranger"],
             tensors: tensors.tensors.dropLast() + [try Tensor.zeros([2])])
         try TensorFile.write(changed, to: folder.file(ModelFolder.weights))
-        let error = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        let error = try rondoError { _ = try LanguageModel(folder: folder.path) }
         #expect(error.code == .corruptFile)
         for part in [
             "missing 'head.bias' [256]", "unknown 'stranger' [2]", "'embedding.weight' should be float32 [256, 3]",
@@ -72,23 +71,23 @@ import Testing
         }
         try SafetensorsFile.write(
             to: folder.file(ModelFolder.weights), tensors: entries, metadata: ["format": "pt"], checksum: false)
-        let loaded = try RecurrentLanguageModel(folder: folder.path)
+        let loaded = try LanguageModel(folder: folder.path)
         #expect(try loaded.parameters.fingerprint() == model.parameters.fingerprint())
     }
 
     @Test func wrongFoldersAreRefusedClearly() throws {
         let folder = try TemporaryFolder()
-        #expect(try rondoError { _ = try RecurrentLanguageModel(folder: folder.file("none")) }.code == .notFound)
-        let empty = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        #expect(try rondoError { _ = try LanguageModel(folder: folder.file("none")) }.code == .notFound)
+        let empty = try rondoError { _ = try LanguageModel(folder: folder.path) }
         #expect(empty.message.contains("config.json"))
         try AtomicFile.write("{\"model_type\": \"gpt2\"}", to: folder.file(ModelFolder.configuration))
-        let foreign = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        let foreign = try rondoError { _ = try LanguageModel(folder: folder.path) }
         #expect(foreign.message.contains("config.json"))
         try model().write(to: folder.path)
         var tree = try JSONValue(contentsOf: folder.file(ModelFolder.configuration))
         try tree.apply([Override("output_dropout=0.25")])
         try AtomicFile.write(tree.text(), to: folder.file(ModelFolder.configuration))
-        let edited = try rondoError { _ = try RecurrentLanguageModel(folder: folder.path) }
+        let edited = try rondoError { _ = try LanguageModel(folder: folder.path) }
         #expect(edited.message.contains("not the configuration"))
     }
 }

@@ -60,7 +60,7 @@ import Testing
         let (one, other) = (try checkpoint(), try FolderStore())
         var trainer = try Trainer(
             TinyRun.configuration {
-                $0.model.recurrent.hiddenSize = 9
+                $0.model.dModel = 9
                 $0.steps = 3
             }, corpus: TinyRun.corpus)
         _ = try trainer.run(store: other, observer: Recorder())

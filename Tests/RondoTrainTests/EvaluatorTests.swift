@@ -11,15 +11,15 @@ import Testing
 #endif
 
 @Suite struct EvaluatorTests {
-    private func model() throws -> RecurrentLanguageModel {
+    private func model() throws -> LanguageModel {
         var generator = Generator(seed: 3)
-        return try RecurrentLanguageModel(
-            RecurrentLanguageModelConfiguration(embeddingSize: 6, hiddenSize: 10, layers: 2), using: &generator
+        return try LanguageModel(
+            LanguageModelConfiguration(mixer: "lstm", dModel: 10), using: &generator
         ).cast(to: .float64)
     }
 
     /// Nats of every next byte, one position after the other.
-    private func nats(_ model: RecurrentLanguageModel, _ text: ArraySlice<UInt8>) throws -> [Double] {
+    private func nats(_ model: LanguageModel, _ text: ArraySlice<UInt8>) throws -> [Double] {
         var state = try model.initialState(batch: 1)
         return try zip(text, text.dropFirst()).map { byte, next in
             let logits = try model.logits(Tensor([Int32(byte)], shape: [1, 1]), state: &state).array(of: Double.self)

@@ -1,5 +1,6 @@
 import RondoData
 import RondoIO
+import RondoMixers
 import RondoModels
 import RondoNN
 import RondoTensor
@@ -48,10 +49,10 @@ import Testing
         try expectEqual(straight, run(configuration, stoppingAfter: [7]), "\(name)")
     }
 
-    @Test(arguments: RecurrentCell.allCases)
-    func everyCellResumes(_ cell: RecurrentCell) throws {
-        let configuration = TinyRun.configuration { $0.model.recurrent.cell = cell }
-        try expectEqual(run(configuration), run(configuration, stoppingAfter: [1, 6, 13]), "\(cell)")
+    @Test(arguments: MixerRegistry.builtIn.map { $0.architecture })
+    func everyMixerResumes(_ mixer: String) throws {
+        let configuration = TinyRun.configuration { $0.model = LanguageModelConfiguration(mixer: mixer, dModel: 16) }
+        try expectEqual(run(configuration), run(configuration, stoppingAfter: [1, 6, 13]), "\(mixer)")
     }
 
     @Test func epochsWrapAroundWhileResuming() throws {

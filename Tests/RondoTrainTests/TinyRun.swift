@@ -21,7 +21,7 @@ enum TinyRun {
 
     static func configuration(_ change: (inout TrainingConfiguration) -> Void = { _ in }) -> TrainingConfiguration {
         var configuration = TrainingConfiguration(
-            model: RecurrentLanguageModelConfiguration(embeddingSize: 5, hiddenSize: 12, layers: 2))
+            model: LanguageModelConfiguration(mixer: "lstm", dModel: 12))
         configuration.minutes = nil
         configuration.steps = 20
         configuration.batchSize = 3
@@ -39,9 +39,9 @@ enum TinyRun {
     /// Dropout everywhere, an average, accumulation.
     static func everything(_ configuration: inout TrainingConfiguration) {
         configuration.model.embeddingDropout = 0.1
-        configuration.model.recurrent.dropout = 0.2
+        configuration.model.dropout = 0.2
         configuration.model.outputDropout = 0.2
-        configuration.model.outputNorm = true
+        configuration.model.feedForward = .swiGLU
         configuration.emaDecay = 0.9
         configuration.accumulation = 2
         configuration.labelSmoothing = 0.05

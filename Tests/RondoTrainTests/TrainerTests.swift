@@ -11,7 +11,7 @@ import Testing
         let text = Array("the quick brown fox jumps over the lazy dog. ".utf8)
         let corpus = Corpus(bytes: Array([[UInt8]](repeating: text, count: 12).joined()))
         let configuration = TinyRun.configuration {
-            $0.model = RecurrentLanguageModelConfiguration(embeddingSize: 16, hiddenSize: 40)
+            $0.model = LanguageModelConfiguration(mixer: "lstm", dModel: 40, nLayers: 1)
             $0.steps = 150
             $0.batchSize = 4
             $0.windowLength = 24
@@ -103,7 +103,7 @@ import Testing
 
     @Test func anOverflowNamesTheLayer() throws {
         let recorder = Recorder()
-        var trainer = try Trainer(TinyRun.configuration { $0.model.outputNorm = true }, corpus: TinyRun.corpus)
+        var trainer = try Trainer(TinyRun.configuration { $0.model.norm = .layer }, corpus: TinyRun.corpus)
         // Finite weights whose products are not.
         try trainer.model.forEachParameter { name, parameter in
             if name == "norm.bias" { parameter = try Tensor.full(parameter.shape, 10) }

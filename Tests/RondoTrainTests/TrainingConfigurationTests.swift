@@ -27,8 +27,8 @@ import Testing
         ("epochs=1", "exactly one"), ("steps=null", "exactly one"), ("clip_norm=-1", "clip_norm"),
         ("ema_decay=1", "ema_decay"), ("data.validation_fraction=1", "data.validation_fraction"),
         ("model.vocab_size=1", "model.vocab_size 1"), ("model.embedding_dropout=1.5", "model.embedding_dropout"),
-        ("model.recurrent.hidden_size=0", "hidden_size"), ("model.recurrent.hidden_size=1000000", "GiB"),
-        ("model.tie_embeddings=true", "tie_embeddings"), ("optimizer.learning_rate=0", "learning_rate"),
+        ("model.d_model=0", "d_model"), ("model.d_model=1000000", "GiB"),
+        ("model.mixer=lstmm", "lstm"), ("optimizer.learning_rate=0", "learning_rate"),
         ("checkpoints.keep_last=0", "keep_last"), ("evaluation.patience=-1", "patience"), ("accumulation=0", "accumul"),
     ])
     func nonsenseIsRefusedByName(change: String, expected: String) throws {
