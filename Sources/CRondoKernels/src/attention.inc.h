@@ -9,8 +9,9 @@
 #endif
 #include "attention_tiles.inc.h"
 
-// Keys of one call of attention_step are at least this many; a step looks at STEP_KEYS keys at a time.
-enum { STEP_KEYS = 64, MAX_SEGMENTS = 16, SEGMENT_ELEMENTS = 1 << 15 };
+// attention_step looks at STEP_KEYS keys of a group at a time. A call of it takes enough keys to have
+// SEGMENT_ELEMENTS elements, and more where that would make more than MAX_SEGMENTS calls a row.
+enum { STEP_KEYS = 128, MAX_SEGMENTS = 16, SEGMENT_ELEMENTS = 1 << 15 };
 
 /// The keys from `start` on that query t sees, within a block of `count`.
 RK_INLINE span visible_keys(const rk_attention *a, int64_t t, int64_t start, int64_t count) {
@@ -25,13 +26,16 @@ RK_INLINE int64_t first_visible(const rk_attention *a) {
     return clamped(first > a->valid_from ? first : a->valid_from, 0, a->keys);
 }
 
-/// Elements of a softmax under way, of one head and query: maximum, sums lane by lane, output.
-RK_INLINE size_t partial_size(const rk_attention *a) { return 2 * LANES + whole_vectors((size_t)a->value_width); }
+/// Elements of the softmaxes under way of one row: maxima, sums (LANES each) and outputs of all heads and queries.
+RK_INLINE size_t segment_size(const rk_attention *a) {
+    size_t queries = (size_t)(a->time * a->heads);
+    return whole_vectors(queries) + queries * (LANES + whole_vectors((size_t)a->value_width));
+}
 
 static void k_attention_plan(const rk_attention *a, rk_attention_layout *layout) {
     size_t width = whole_vectors((size_t)a->width), value_width = whole_vectors((size_t)a->value_width);
     int64_t key_elements = a->groups * (a->width + a->value_width), seen = a->keys - first_visible(a);
-    int64_t few = (seen + MAX_SEGMENTS - 1) / MAX_SEGMENTS, least = SEGMENT_ELEMENTS / (key_elements > 0 ? key_elements : 1);
+    int64_t few = (seen + MAX_SEGMENTS - 1) / MAX_SEGMENTS, least = SEGMENT_ELEMENTS / key_elements;
     *layout = (rk_attention_layout){
         .query_block = ATTENTION_QUERIES,
         .first_block = first_visible(a) / ATTENTION_KEYS,
@@ -41,7 +45,7 @@ static void k_attention_plan(const rk_attention *a, rk_attention_layout *layout)
         .value_width = (int64_t)value_width,
         .first_key = first_visible(a),
         .segment_keys = ((few > least ? few : least) / STEP_KEYS + 1) * STEP_KEYS,
-        .segment_bytes = a->time * a->heads * (int64_t)(partial_size(a) * sizeof(T)),
+        .segment_bytes = (int64_t)(segment_size(a) * sizeof(T)),
     };
 }
 
@@ -58,8 +62,7 @@ static void k_attention_pack(const rk_attention *a, int64_t row, int64_t group, 
 
 /// What attention_forward keeps of its block of queries.
 typedef struct {
-    T maximum[ATTENTION_QUERIES], factor[ATTENTION_QUERIES];
-    V sum[ATTENTION_QUERIES];
+    T maxima[ATTENTION_QUERIES], factors[ATTENTION_QUERIES], sums[ATTENTION_QUERIES * LANES];
     span spans[ATTENTION_QUERIES];
     T *queries, *scores, *output;
 } attention_rows;
@@ -70,11 +73,9 @@ static void attend_block(const rk_attention *a, attention_rows *rows, int64_t fi
     for (size_t i = 0; i < count; i++) rows->spans[i] = visible_keys(a, first + (int64_t)i, start, ATTENTION_KEYS);
     attention_scores(count, rows->spans, (size_t)a->width, rows->queries, whole_vectors((size_t)a->width), packed,
                      rows->scores);
-    for (size_t i = 0; i < count; i++)
-        rows->factor[i] = attention_weights(rows->scores + i * ATTENTION_STRIDE, rows->spans[i], &rows->maximum[i],
-                                            &rows->sum[i]);
+    attention_weights(count, rows->spans, rows->scores, rows->maxima, rows->sums, rows->factors);
     attention_sums(count, rows->spans, value_width, rows->scores, ATTENTION_STRIDE, 1,
-                   packed + a->width * ATTENTION_KEYS, value_width, rows->factor, rows->output, value_width);
+                   packed + a->width * ATTENTION_KEYS, value_width, rows->factors, rows->output, value_width);
 }
 
 /// Divides an output row by its sum and stores it.
@@ -97,20 +98,19 @@ static void k_attention_forward(const rk_attention *a, int64_t row, int64_t head
     rows.scores = rows.output + value_width * ATTENTION_QUERIES;
     attention_copy_rows(attention_at(&a->q, row, first, head), a->q.position, count, (size_t)a->width, rows.queries);
     memset(rows.output, 0, value_width * count * sizeof(T));
-    for (size_t i = 0; i < count; i++) {
-        rows.maximum[i] = -(T)INFINITY;
-        rows.sum[i] = v_set(0);
-    }
-    int64_t from = (past + first - a->window + 1) / ATTENTION_KEYS, to = (past + first + (int64_t)count - 1) / ATTENTION_KEYS;
+    memset(rows.sums, 0, count * LANES * sizeof(T));
+    for (size_t i = 0; i < count; i++) rows.maxima[i] = -(T)INFINITY;
+    int64_t from = (past + first - a->window + 1) / ATTENTION_KEYS;
+    int64_t to = (past + first + (int64_t)count - 1) / ATTENTION_KEYS;
     for (int64_t block = from > first_block ? from : first_block; block <= to; block++)
         attend_block(a, &rows, first, count, block * ATTENTION_KEYS,
                      (const T *)packed + (size_t)(block - first_block) * block_size);
     for (size_t i = 0; i < count; i++) {
         int64_t t = first + (int64_t)i;
-        T sum = v_sum(rows.sum[i]);
+        T sum = v_sum(v_load(rows.sums + i * LANES));
         attention_finish(a, rows.output + i * value_width, sum,
                          (T *)output + ((row * a->time + t) * a->heads + head) * a->value_width);
-        ((T *)logarithms)[(row * a->heads + head) * a->time + t] = attention_logarithm(rows.maximum[i], sum);
+        ((T *)logarithms)[(row * a->heads + head) * a->time + t] = attention_logarithm(rows.maxima[i], sum);
     }
 }
 

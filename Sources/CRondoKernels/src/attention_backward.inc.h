@@ -2,7 +2,7 @@
 //   dp = dy . v,  ds = p (dp - dy . y),  dv += p dy,  dk += ds q,  dq += ds k
 // (dk and dq are scaled at the end). Keys are the outer loop: dk and dv of a block stay in the cache.
 
-enum { GRADIENT_QUERIES = 48 };
+enum { GRADIENT_QUERIES = 96 };
 
 static void k_attention_pack_queries(const rk_attention *a, int64_t row, int64_t head, int64_t first, int64_t count,
                                      const rk_attention_operand *dy, const void *output, void *queries,

@@ -62,21 +62,22 @@ RK_INLINE size_t whole_vectors(size_t n) { return (n + LANES - 1) / LANES * LANE
 RK_INLINE void attention_tile(int rows, int vectors, size_t depth, const T *a, size_t a_row, size_t a_step, const T *b,
                               size_t b_step, const T *beta, T *c, size_t ldc) {
     V sum[ATTENTION_ROWS][ATTENTION_VECTORS];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) sum[r][v] = v_set(0);
+    _Pragma("unroll") for (int r = 0; r < rows; r++)
+        _Pragma("unroll") for (int v = 0; v < vectors; v++) sum[r][v] = v_set(0);
     for (size_t p = 0; p < depth; p++, a += a_step, b += b_step) {
         V right[ATTENTION_VECTORS];
-        for (int v = 0; v < vectors; v++) right[v] = v_load(b + v * LANES);
-        for (int r = 0; r < rows; r++) {
+        _Pragma("unroll") for (int v = 0; v < vectors; v++) right[v] = v_load(b + v * LANES);
+        _Pragma("unroll") for (int r = 0; r < rows; r++) {
             V left = v_set(a[(size_t)r * a_row]);
-            for (int v = 0; v < vectors; v++) sum[r][v] = v_fma(left, right[v], sum[r][v]);
+            _Pragma("unroll") for (int v = 0; v < vectors; v++) sum[r][v] = v_fma(left, right[v], sum[r][v]);
         }
     }
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) {
-            T *to = c + (size_t)r * ldc + v * LANES;
-            v_store(to, beta ? v_fma(v_set(beta[r]), v_load(to), sum[r][v]) : sum[r][v]);
-        }
+    if (beta)
+        _Pragma("unroll") for (int r = 0; r < rows; r++)
+            _Pragma("unroll") for (int v = 0; v < vectors; v++)
+                sum[r][v] = v_fma(v_set(beta[r]), v_load(c + (size_t)r * ldc + v * LANES), sum[r][v]);
+    _Pragma("unroll") for (int r = 0; r < rows; r++)
+        _Pragma("unroll") for (int v = 0; v < vectors; v++) v_store(c + (size_t)r * ldc + v * LANES, sum[r][v]);
 }
 
 typedef void attention_tile_function(size_t depth, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
@@ -160,46 +161,68 @@ static void attention_sums(size_t rows, const span *spans, size_t columns, const
 
 // --- softmax --------------------------------------------------------------------------------------
 
-/// The largest lane.
-RK_INLINE T v_largest(V v) {
-    for (int width = LANES; width > 1; width /= 2) v = v_max(v_evens(v, v), v_odds(v, v));
+/// Lane i: the largest lane of v[i].
+RK_INLINE V v_maxima(V *v) {
+    for (int count = LANES; count > 1; count /= 2)
+        for (int i = 0; i < count / 2; i++)
+            v[i] = v_max(v_evens(v[2 * i], v[2 * i + 1]), v_odds(v[2 * i], v[2 * i + 1]));
     return v[0];
 }
 
 /// The lanes j ... of a row that lie in its span.
-RK_INLINE I in_span(int32_t j, span s) { return v_first((size_t)(s.to - j)) & ~v_first(s.from > j ? (size_t)(s.from - j) : 0); }
+RK_INLINE I in_span(int32_t j, span s) {
+    return v_first((size_t)(s.to - j)) & ~v_first(s.from > j ? (size_t)(s.from - j) : 0);
+}
 
-/// Turns the scores of a row's span into 2^(score - maximum) and raises the maximum first. `sum` collects them lane by
-/// lane. Returns the factor by which all earlier weights shrink.
-RK_INLINE T attention_weights(T *scores, span s, T *maximum, V *sum) {
-    if (s.to == s.from) return 1;
+RK_INLINE bool spans_all(span s) { return s.from == 0 && s.to == ATTENTION_KEYS; }
+
+/// The largest scores of a row's span, lane by lane.
+RK_INLINE V span_largest(const T *scores, span s) {
     const V lowest = v_set(-(T)INFINITY);
-    const int32_t start = s.from / LANES * LANES;
-    const bool whole = s.from == 0 && s.to == ATTENTION_KEYS;
-    V largest = v_set(*maximum);
-    if (whole)
+    V largest = lowest;
+    if (spans_all(s))
         for (int32_t j = 0; j < ATTENTION_KEYS; j += LANES) largest = v_max(largest, v_load(scores + j));
     else
-        for (int32_t j = start; j < s.to; j += LANES)
+        for (int32_t j = s.from / LANES * LANES; j < s.to; j += LANES)
             largest = v_max(largest, in_span(j, s) ? v_load(scores + j) : lowest);
-    const T top = v_largest(largest);
-    const V factor = v_exp2(v_set(*maximum - top));
-    V total = *sum * factor;
-    if (whole)
+    return largest;
+}
+
+/// Turns the scores of a row's span into 2^(score - top); returns their sums, lane by lane.
+RK_INLINE V span_weights(T *scores, span s, V top) {
+    V sum = v_set(0);
+    if (spans_all(s))
         for (int32_t j = 0; j < ATTENTION_KEYS; j += LANES) {
             V weight = v_exp2(v_load(scores + j) - top);
             v_store(scores + j, weight);
-            total += weight;
+            sum += weight;
         }
     else
-        for (int32_t j = start; j < s.to; j += LANES) {
+        for (int32_t j = s.from / LANES * LANES; j < s.to; j += LANES) {
             V weight = in_span(j, s) ? v_exp2(v_load(scores + j) - top) : v_set(0);
             v_store(scores + j, weight);
-            total += weight;
+            sum += weight;
         }
-    *maximum = top;
-    *sum = total;
-    return factor[0];
+    return sum;
+}
+
+/// Takes a block's scores into the rows' softmaxes: raises the maxima, turns the scores within the rows' spans into
+/// weights 2^(score - maximum), adds these to the sums (LANES a row), and tells by which factor earlier ones shrink.
+static void attention_weights(size_t rows, const span *spans, T *scores, T *maxima, T *sums, T *factors) {
+    for (size_t i = 0; i < rows; i += LANES) {
+        const size_t count = rows - i < LANES ? rows - i : LANES;
+        V largest[LANES];
+        for (size_t r = 0; r < LANES; r++)
+            largest[r] = r < count ? span_largest(scores + (i + r) * ATTENTION_STRIDE, spans[i + r])
+                                   : v_set(-(T)INFINITY);
+        const V before = v_load_up_to(maxima + i, count), top = v_max(before, v_maxima(largest));
+        v_store_up_to(maxima + i, top, count);
+        v_store_up_to(factors + i, top == before ? v_set(1) : v_exp2(before - top), count);
+        for (size_t r = i; r < i + count; r++) {
+            V sum = span_weights(scores + r * ATTENTION_STRIDE, spans[r], v_set(maxima[r]));
+            v_store(sums + r * LANES, v_fma(v_load(sums + r * LANES), v_set(factors[r]), sum));
+        }
+    }
 }
 
 /// log2 of a sum of weights relative to 2^maximum.
@@ -227,7 +250,8 @@ static void attention_transpose(const T *from, int64_t step, size_t count, size_
         size_t d = 0;
         for (; d + LANES <= width; d += LANES) {
             V in[LANES], out[LANES];
-            for (size_t i = 0; i < LANES; i++) in[i] = i < rows ? scale * v_load(from + (int64_t)(j + i) * step + d) : v_set(0);
+            for (size_t i = 0; i < LANES; i++)
+                in[i] = i < rows ? scale * v_load(from + (int64_t)(j + i) * step + d) : v_set(0);
             for (int half = LANES; half > 1; half /= 2) {
                 for (int i = 0; i < LANES / 2; i++) {
                     out[2 * i] = v_interleave_low(in[i], in[i + LANES / 2]);
