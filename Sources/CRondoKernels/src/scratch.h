@@ -11,6 +11,7 @@ typedef enum {
     RK_SCRATCH_PACKED_B,
     RK_SCRATCH_SCAN_GATES,
     RK_SCRATCH_SCAN_SLOPES,
+    RK_SCRATCH_ATTENTION,
     RK_SCRATCH_COUNT
 } rk_scratch_use;
 

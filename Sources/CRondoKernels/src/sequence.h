@@ -62,7 +62,28 @@
 
 // --- attention.inc.h --------------------------------------------------------------------------------
 
-#define ATTENTION_KERNEL_LIST(X)
+#define ATTENTION_KERNEL_LIST(X) \
+    X(attention_plan, (const rk_attention *attention, rk_attention_layout *layout), (attention, layout)) \
+    X(attention_pack, (const rk_attention *attention, int64_t row, int64_t group, int64_t block, void *packed), \
+      (attention, row, group, block, packed)) \
+    X(attention_forward, (const rk_attention *attention, int64_t row, int64_t head, int64_t first, const void *packed, \
+                          void *output, void *logarithms), \
+      (attention, row, head, first, packed, output, logarithms)) \
+    X(attention_step, (const rk_attention *attention, int64_t row, int64_t first, void *segment), \
+      (attention, row, first, segment)) \
+    X(attention_join, (const rk_attention *attention, int64_t row, int64_t count, const void *segments, void *output, \
+                       void *logarithms), \
+      (attention, row, count, segments, output, logarithms)) \
+    X(attention_pack_queries, (const rk_attention *attention, int64_t row, int64_t head, int64_t first, \
+                               int64_t count, const rk_attention_operand *dy, const void *output, void *queries, \
+                               void *gradients, void *products), \
+      (attention, row, head, first, count, dy, output, queries, gradients, products)) \
+    X(attention_backward, (const rk_attention *attention, int64_t row, int64_t group, int64_t first, int64_t step, \
+                           const rk_attention_gradients *gradients), \
+      (attention, row, group, first, step, gradients)) \
+    X(attention_sum_queries, (const rk_attention *attention, int64_t row, int64_t head, int64_t first, int64_t count, \
+                              int64_t parts, int64_t part, const void *shares, void *dq), \
+      (attention, row, head, first, count, parts, part, shares, dq))
 
 // --- elementwise_recurrence.inc.h -------------------------------------------------------------------
 
