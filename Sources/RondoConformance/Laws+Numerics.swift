@@ -59,7 +59,7 @@ extension Subject {
             }
         }
         let leaves = begun.named
-        for (index, name) in leaves.paths.enumerated() {
+        for (index, name) in leaves.paths.enumerated() where leaves.tensors[index].count > 0 {
             try require("state '\(name)'") { amount in
                 var moved = leaves.tensors
                 moved[index] = try moved[index].movingLast(by: amount, rows: true)

@@ -31,6 +31,14 @@ public struct ShortConvolution: Module {
         return results[0]
     }
 
+    /// One position `[batch, channels]` by the definition.
+    public func reference(_ x: Tensor, history: inout Tensor) throws -> Tensor {
+        let window = try Tensor.concatenate([history, x.expanded(at: 1)], axis: 1)
+        history = try window.sliced(1, 1..<window.shape[1])
+        let y = try (window * weight.transposed()).sum([1])
+        return try bias.map { try y + $0 } ?? y
+    }
+
     /// Visits `weight` and `bias`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try visit("weight", &weight)

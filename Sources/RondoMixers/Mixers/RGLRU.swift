@@ -136,9 +136,7 @@ public struct RGLRU: SequenceMixer {
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in
             let parts = try input(x).split(2, axis: -1)
-            let window = try Tensor.concatenate([state["conv"], parts[0].expanded(at: 1)], axis: 1)
-            let u = try (window * conv.weight.transposed()).sum([1]) + (conv.bias ?? Tensor.zeros([1], dtype: x.dtype))
-            state["conv"] = try window.sliced(1, 1..<window.shape[1])
+            let u = try conv.reference(parts[0], history: &state["conv"])
             let (keep, add) = try gates(u.expanded(at: 1), isFirst: first(state, time: 1))
             state["h"] = try keep.squeezed(1) * state["h"] + add.squeezed(1)
             return try output(state["h"] * parts[1].gelu())

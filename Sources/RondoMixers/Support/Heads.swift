@@ -1,0 +1,85 @@
+import RondoNN
+import RondoTensor
+
+extension Tensor {
+    /// `[..., heads * width]` as `[..., heads, width]`.
+    func splittingHeads(_ heads: Int) throws -> Tensor {
+        try reshaped(Array(shape.dropLast()) + [heads, (shape.last ?? 0) / heads])
+    }
+
+    /// `[..., heads, width]` as `[..., heads * width]`.
+    func joiningHeads() throws -> Tensor {
+        try reshaped(Array(shape.dropLast(2)) + [shape[rank - 2] * shape[rank - 1]])
+    }
+
+    /// `[batch, groups, width]` as `[batch, groups * count, width]`: every group for as many heads.
+    func repeatingHeads(_ count: Int) throws -> Tensor {
+        guard count > 1 else { return self }
+        let (batch, groups, width) = (shape[0], shape[1], shape[2])
+        return try expanded(at: 2).broadcast(to: [batch, groups, count, width]).reshaped([batch, groups * count, width])
+    }
+
+    /// Every vector of the last axis divided by its length (with a small number added to the square).
+    func unitVectors(epsilon: Double = 1e-6) throws -> Tensor {
+        // The root mean square is the length over √width.
+        let width = Double(Swift.max(1, shape.last ?? 1))
+        return try Normalization(.rms, epsilon: epsilon / width)([self])[0] * (1 / width.squareRoot())
+    }
+
+    /// Channels `range` of the last axis.
+    func channels(_ range: Range<Int>) throws -> Tensor { try sliced(-1, range) }
+}
+
+/// A linear map or none, through a bottleneck: W₂ W₁ x + b.
+struct LowRank: Module {
+    var down: Linear
+    var up: Linear
+
+    init(
+        inputSize: Int, rank: Int, outputSize: Int, bias: Bool, dtype: DType, using generator: inout Generator
+    ) throws {
+        down = try Linear(inputSize: inputSize, outputSize: rank, bias: false, dtype: dtype, using: &generator)
+        up = try Linear(inputSize: rank, outputSize: outputSize, bias: bias, dtype: dtype, using: &generator)
+    }
+
+    func callAsFunction(_ x: Tensor, _ inside: (Tensor) throws -> Tensor = { $0 }) throws -> Tensor {
+        try up(inside(down(x)))
+    }
+
+    mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
+        try down.forEachParameter(under: "down", visit)
+        try up.forEachParameter(under: "up", visit)
+    }
+}
+
+/// Normalises every head by itself, then a gain (and, of a layer norm, an offset) for each channel of all heads.
+struct HeadNorm: Module {
+    let kind: Normalization.Kind
+    let epsilon: Double
+    /// `[heads, width]`, or `[width]` if all heads share it.
+    var weight: Tensor
+    /// `[heads, width]`, if there is one.
+    var bias: Tensor?
+
+    init(
+        _ kind: Normalization.Kind, heads: Int, width: Int, isShared: Bool = false, bias: Bool = false,
+        epsilon: Double = 1e-5, dtype: DType
+    ) throws {
+        self.kind = kind
+        self.epsilon = epsilon
+        weight = try Tensor.ones(isShared ? [width] : [heads, width], dtype: dtype)
+        self.bias = try bias ? Tensor.zeros([heads, width], dtype: dtype) : nil
+    }
+
+    /// `[..., heads, width]` to the same shape.
+    func callAsFunction(_ x: Tensor) throws -> Tensor {
+        guard weight.rank > 1 else { return try Normalization(kind, epsilon: epsilon)([x, weight])[0] }
+        let y = try Normalization(kind, epsilon: epsilon)([x])[0] * weight
+        return try bias.map { try y + $0 } ?? y
+    }
+
+    mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
+        try visit("weight", &weight)
+        try bias.visit("bias", visit)
+    }
+}
