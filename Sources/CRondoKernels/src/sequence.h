@@ -20,33 +20,34 @@
 
 #define SCAN_KERNEL_LIST(X) \
     X(diagonal_scan, \
-      (size_t time, size_t channels, size_t begin, size_t end, size_t group, const void *a, size_t a_time, \
-       const void *b, size_t b_time, const void *h0, void *h), \
-      (time, channels, begin, end, group, a, a_time, b, b_time, h0, h)) \
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, size_t group, const void *a, \
+       size_t a_time, const void *b, size_t b_time, const void *h0, void *h), \
+      (time, channels, begin, end, stream, group, a, a_time, b, b_time, h0, h)) \
     X(diagonal_scan_gradient, \
-      (size_t time, size_t channels, size_t begin, size_t end, size_t group, bool constant, const void *a, \
-       size_t a_time, const void *h0, const void *h, const void *g, size_t g_time, void *dh0, void *da, void *db), \
-      (time, channels, begin, end, group, constant, a, a_time, h0, h, g, g_time, dh0, da, db)) \
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, size_t group, bool constant, \
+       const void *a, size_t a_time, const void *h0, const void *h, const void *g, size_t g_time, void *dh0, \
+       void *da, void *db), \
+      (time, channels, begin, end, stream, group, constant, a, a_time, h0, h, g, g_time, dh0, da, db)) \
     X(complex_diagonal_scan, \
-      (size_t time, size_t channels, size_t begin, size_t end, const void *a_re, const void *a_im, size_t a_time, \
-       const void *b_re, const void *b_im, size_t b_time, const void *h0_re, const void *h0_im, void *h_re, \
-       void *h_im), \
-      (time, channels, begin, end, a_re, a_im, a_time, b_re, b_im, b_time, h0_re, h0_im, h_re, h_im)) \
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, const void *a_re, const void *a_im, \
+       size_t a_time, const void *b_re, const void *b_im, size_t b_time, const void *h0_re, const void *h0_im, \
+       void *h_re, void *h_im), \
+      (time, channels, begin, end, stream, a_re, a_im, a_time, b_re, b_im, b_time, h0_re, h0_im, h_re, h_im)) \
     X(complex_diagonal_scan_gradient, \
-      (size_t time, size_t channels, size_t begin, size_t end, bool constant, const void *a_re, const void *a_im, \
-       size_t a_time, const void *h0_re, const void *h0_im, const void *h_re, const void *h_im, const void *g_re, \
-       const void *g_im, size_t g_time, void *dh0_re, void *dh0_im, void *da_re, void *da_im, void *db_re, \
-       void *db_im), \
-      (time, channels, begin, end, constant, a_re, a_im, a_time, h0_re, h0_im, h_re, h_im, g_re, g_im, g_time, \
-       dh0_re, dh0_im, da_re, da_im, db_re, db_im)) \
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, bool constant, const void *a_re, \
+       const void *a_im, size_t a_time, const void *h0_re, const void *h0_im, const void *h_re, const void *h_im, \
+       const void *g_re, const void *g_im, size_t g_time, void *dh0_re, void *dh0_im, void *da_re, void *da_im, \
+       void *db_re, void *db_im), \
+      (time, channels, begin, end, stream, constant, a_re, a_im, a_time, h0_re, h0_im, h_re, h_im, g_re, g_im, \
+       g_time, dh0_re, dh0_im, da_re, da_im, db_re, db_im)) \
     X(max_plus_scan, \
-      (size_t time, size_t channels, size_t begin, size_t end, const void *f, size_t f_time, const void *i, \
-       size_t i_time, const void *m0, void *m), \
-      (time, channels, begin, end, f, f_time, i, i_time, m0, m)) \
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, const void *f, size_t f_time, \
+       const void *i, size_t i_time, const void *m0, void *m), \
+      (time, channels, begin, end, stream, f, f_time, i, i_time, m0, m)) \
     X(max_plus_scan_gradient, \
-      (size_t time, size_t channels, size_t begin, size_t end, bool constant, const void *f, size_t f_time, \
-       const void *m0, const void *m, const void *g, size_t g_time, void *dm0, void *df, void *di), \
-      (time, channels, begin, end, constant, f, f_time, m0, m, g, g_time, dm0, df, di))
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, bool constant, const void *f, \
+       size_t f_time, const void *m0, const void *m, const void *g, size_t g_time, void *dm0, void *df, void *di), \
+      (time, channels, begin, end, stream, constant, f, f_time, m0, m, g, g_time, dm0, df, di))
 
 // --- selective_scan.inc.h ---------------------------------------------------------------------------
 

@@ -51,7 +51,8 @@ public struct ComplexDiagonalScan: CPUFusedOperation {
         let hImaginary = try Tensor.uninitialized(extents.sequenceShape, extents.dtype)
         extents.forEachBlock { row, channels in
             rk_complex_diagonal_scan(
-                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, aReal.bytes(row),
+                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, extents.isLarge,
+                aReal.bytes(row),
                 aImaginary.bytes(row), aReal.time, bReal.bytes(row), bImaginary.bytes(row), bReal.time,
                 extents.state(h0Real, row), extents.state(h0Imaginary, row), extents.sequence(hReal, row),
                 extents.sequence(hImaginary, row))
@@ -79,7 +80,8 @@ public struct ComplexDiagonalScan: CPUFusedOperation {
         let dbImaginary = try context.wanted[3] ? Tensor.uninitialized(extents.sequenceShape, extents.dtype) : nil
         extents.forEachBlock { row, channels in
             rk_complex_diagonal_scan_gradient(
-                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, aReal.isConstant,
+                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, extents.isLarge,
+                aReal.isConstant,
                 aReal.bytes(row), aImaginary.bytes(row), aReal.time, extents.state(saved[2], row),
                 extents.state(saved[3], row), extents.sequence(saved[4], row), extents.sequence(saved[5], row),
                 gReal?.bytes(row), gImaginary?.bytes(row), (gReal ?? gImaginary)?.time ?? 0,

@@ -65,7 +65,8 @@ public struct DiagonalScan: CPUFusedOperation {
         let group = a.isConstant ? 1 : channelsPerGate
         extents.forEachBlock(group: group) { row, channels in
             rk_diagonal_scan(
-                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, group, a.bytes(row),
+                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, extents.isLarge, group,
+                a.bytes(row),
                 a.time, b.bytes(row), b.time, extents.state(h0, row), extents.sequence(h, row))
         }
         return FusedResult(
@@ -86,7 +87,8 @@ public struct DiagonalScan: CPUFusedOperation {
         let db = try context.wanted[1] ? Tensor.uninitialized(h.shape, extents.dtype) : nil
         extents.forEachBlock(group: group) { row, channels in
             rk_diagonal_scan_gradient(
-                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, group, a.isConstant,
+                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, extents.isLarge, group,
+                a.isConstant,
                 a.bytes(row), a.time, extents.state(h0, row), extents.sequence(h, row), g?.bytes(row), g?.time ?? 0,
                 extents.state(dh0, row),
                 da.map { a.isConstant ? extents.state($0, row) : extents.sequence($0, row, width: gates) },

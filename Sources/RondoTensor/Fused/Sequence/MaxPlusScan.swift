@@ -50,7 +50,8 @@ public struct MaxPlusScan: CPUFusedOperation {
         let m = try Tensor.uninitialized(extents.sequenceShape, extents.dtype)
         extents.forEachBlock { row, channels in
             rk_max_plus_scan(
-                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, f.bytes(row), f.time,
+                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, extents.isLarge,
+                f.bytes(row), f.time,
                 i.bytes(row), i.time, extents.state(m0, row), extents.sequence(m, row))
         }
         return FusedResult(
@@ -68,7 +69,8 @@ public struct MaxPlusScan: CPUFusedOperation {
         let di = try context.wanted[1] ? Tensor.uninitialized(m.shape, extents.dtype) : nil
         extents.forEachBlock { row, channels in
             rk_max_plus_scan_gradient(
-                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, f.isConstant,
+                type, extents.time, extents.channels, channels.lowerBound, channels.upperBound, extents.isLarge,
+                f.isConstant,
                 f.bytes(row), f.time, extents.state(m0, row), extents.sequence(m, row), g?.bytes(row), g?.time ?? 0,
                 extents.state(dm0, row), extents.gradient(df, of: f, row), di.map { extents.sequence($0, row) })
         }

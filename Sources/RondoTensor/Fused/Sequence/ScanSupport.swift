@@ -39,6 +39,9 @@ struct ScanExtents: Sendable {
     /// The shape of all states.
     var sequenceShape: [Int] { [batch, time, channels] }
 
+    /// Whether all states together are too large for the caches of a few cores.
+    var isLarge: Bool { batch * time * channels * dtype.byteCount >= 4 << 20 }
+
     /// The address of a sequence in a dense tensor `[batch, time, width]`.
     func sequence(_ tensor: Tensor, _ row: Int, width: Int) -> UnsafeMutableRawPointer {
         tensor.mutableBytes + row * time * width * dtype.byteCount
