@@ -92,7 +92,39 @@
 
 // --- long_convolution.inc.h -------------------------------------------------------------------------
 
-#define LONG_CONVOLUTION_KERNEL_LIST(X)
+#define LONG_CONVOLUTION_KERNEL_LIST(X) \
+    X(long_convolution_layout, (size_t time, size_t *lanes, size_t *elements), (time, lanes, elements)) \
+    X(long_convolution_spectrum, \
+      (size_t time, size_t taps, size_t count, const void *kernel, void *spectrum), \
+      (time, taps, count, kernel, spectrum)) \
+    X(long_convolution, \
+      (size_t time, size_t channels, size_t count, const void *spectrum, const void *u, void *y), \
+      (time, channels, count, spectrum, u, y)) \
+    X(long_convolution_gradient, \
+      (size_t time, size_t channels, size_t count, bool accumulates, const void *spectrum, const void *u, \
+       const void *g, void *du, void *sums), \
+      (time, channels, count, accumulates, spectrum, u, g, du, sums)) \
+    X(long_convolution_taps, \
+      (size_t time, size_t taps, size_t count, size_t parts, size_t stride, void *sums, void *dkernel), \
+      (time, taps, count, parts, stride, sums, dkernel)) \
+    X(cauchy, \
+      (bool conjugated, size_t count, size_t poles, size_t length, size_t numerator_stride, size_t node_stride, \
+       const void *vre, const void *vim, const void *pre, const void *pim, const void *zre, const void *zim, \
+       void *kre, void *kim), \
+      (conjugated, count, poles, length, numerator_stride, node_stride, vre, vim, pre, pim, zre, zim, kre, kim)) \
+    X(cauchy_gradient, \
+      (bool conjugated, size_t count, size_t poles, size_t length, size_t numerator_stride, size_t node_stride, \
+       const void *vre, const void *vim, const void *pre, const void *pim, const void *zre, const void *zim, \
+       const void *gre, const void *gim, void *dvre, void *dvim, void *dpre, void *dpim, void *dzre, void *dzim), \
+      (conjugated, count, poles, length, numerator_stride, node_stride, vre, vim, pre, pim, zre, zim, gre, gim, dvre, \
+       dvim, dpre, dpim, dzre, dzim)) \
+    X(vandermonde, \
+      (size_t poles, size_t length, const void *wre, const void *wim, const void *are, const void *aim, void *k), \
+      (poles, length, wre, wim, are, aim, k)) \
+    X(vandermonde_gradient, \
+      (size_t poles, size_t length, const void *wre, const void *wim, const void *are, const void *aim, \
+       const void *g, void *dwre, void *dwim, void *dare, void *daim), \
+      (poles, length, wre, wim, are, aim, g, dwre, dwim, dare, daim))
 
 // ----------------------------------------------------------------------------------------------------
 
