@@ -55,7 +55,15 @@
 
 // --- linear_attention.inc.h -------------------------------------------------------------------------
 
-#define LINEAR_ATTENTION_KERNEL_LIST(X)
+#define LINEAR_ATTENTION_KERNEL_LIST(X) \
+    X(linear_attention_forward, (const rk_linear_attention *call, size_t sequence, size_t group, size_t part), \
+      (call, sequence, group, part)) \
+    X(linear_attention_backward, (const rk_linear_attention *call, size_t sequence, size_t group, size_t part), \
+      (call, sequence, group, part)) \
+    X(linear_attention_step, \
+      (size_t key, size_t value, const void *q, const void *k, const void *v, const void *decay, size_t decays, \
+       const void *bonus, void *state, void *output), \
+      (key, value, q, k, v, decay, decays, bonus, state, output))
 
 // --- delta_rule.inc.h -------------------------------------------------------------------------------
 

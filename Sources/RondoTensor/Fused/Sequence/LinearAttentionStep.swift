@@ -1,0 +1,67 @@
+internal import CRondoKernels
+
+extension LinearAttention {
+    /// Computes one position, and updates the state in place where nobody else holds it.
+    ///
+    /// One pass over the state; nothing is allocated but the output. Derivatives do not flow through it.
+    ///
+    /// - Parameters:
+    ///   - q: `[batch, G, K]`.
+    ///   - k: `[batch, G, K]`.
+    ///   - v: `[batch, H, V]`.
+    ///   - g: the logarithm of the decay, `[batch, H]` or `[batch, G, K]`; `nil` if ``decay`` is ``Decay/none``.
+    ///   - bonus: u `[H, K]`, if ``hasBonus``.
+    ///   - state: `[batch, H, K, V]`; becomes the state after this position.
+    /// - Returns: o `[batch, H, V]`.
+    /// - Throws: ``RondoError`` when shapes or types do not fit.
+    public func step(
+        q: Tensor, k: Tensor, v: Tensor, g: Tensor? = nil, bonus: Tensor? = nil, state: inout Tensor
+    ) throws -> Tensor {
+        try validateStep([q, k, v, g, bonus], state)
+        let (q, k, v) = (try q.dense(), try k.dense(), try v.dense())
+        let (g, bonus) = (try g?.dense(), try bonus?.dense())
+        let type = try v.dtype.kernelType(Self.name)
+        let (heads, key, value) = (state.shape[1], state.shape[2], state.shape[3])
+        let shared = heads / q.shape[1]
+        let output = try Tensor.uninitialized(v.shape, v.dtype)
+        let size = v.dtype.byteCount
+        let decays = decay == .none ? 0 : decay == .scalar ? 1 : key
+        try state.mutateInPlace { memory in
+            guard let states = memory.baseAddress else { return }
+            // Small states together: handing one over takes as long as computing with it.
+            parallelFor(v.shape[0] * heads, grain: max(1, (1 << 14) / (key * value))) { pairs in
+                for pair in pairs {
+                    let group = pair / shared
+                    let decayed = decay == .scalar ? pair : group * key
+                    rk_linear_attention_step(
+                        type, key, value, q.bytes + group * key * size, k.bytes + group * key * size,
+                        v.bytes + pair * value * size, g.map { $0.bytes + decayed * size }, decays,
+                        bonus.map { $0.bytes + pair % heads * key * size }, states + pair * key * value * size,
+                        output.mutableBytes + pair * value * size)
+                }
+            }
+        }
+        withExtendedLifetime((q, k, v, g, bonus)) {}
+        return output
+    }
+
+    private func validateStep(_ inputs: [Tensor?], _ state: Tensor) throws {
+        let (q, v) = (inputs[0]?.shape ?? [], inputs[2]?.shape ?? [])
+        let decays: [Int]? = decay == .none ? nil : decay == .scalar ? Array(v.prefix(2)) : q
+        guard q.count == 3, v.count == 3, inputs[1]?.shape == q, v[0] == q[0], q[1] > 0, v[1] % q[1] == 0, q[2] > 0,
+            v[2] > 0, state.shape == [v[0], v[1], q[2], v[2]], inputs[3]?.shape == decays,
+            inputs[4]?.shape == (hasBonus ? [v[1], q[2]] : nil), !hasBonus || decay == .vector
+        else {
+            throw RondoError(
+                .shapeMismatch,
+                "linearAttention.step: needs q and k [batch, G, K], v [batch, H, V], a state [batch, H, K, V] and "
+                    + "\(decay == .none ? "no g" : decay == .scalar ? "g [batch, H]" : "g [batch, G, K]")"
+                    + "\(hasBonus ? ", u [H, K]" : ""); got \(inputs.map { $0?.shape ?? [] }) and \(state.shape)")
+        }
+        guard inputs.allSatisfy({ $0 == nil || $0?.dtype == state.dtype }) else {
+            throw RondoError(
+                .dtypeMismatch,
+                "linearAttention.step: needs operands of the state's type \(state.dtype.rawValue); cast them")
+        }
+    }
+}
