@@ -48,7 +48,11 @@ extension FusedCase {
     private static func vandermondeKernels(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 33)
         func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
-        let sizes = [(1, 1, 1), (2, 3, 3), (3, 2, 33), (1, 32, 65), (2, 5, 100), (1, 3, 300), (2, 2, 0), (2, 0, 5)]
+        // Differences with respect to exponents are exact for few taps only: the longer ones have too many operands
+        // to be compared with them.
+        let sizes = [
+            (1, 1, 1), (2, 3, 3), (3, 5, 16), (2, 2, 0), (2, 0, 5), (24, 32, 65), (71, 10, 100), (240, 3, 300),
+        ]
         return try sizes.map { channels, count, length in
             FusedCase(
                 name: "vandermondeKernel", operation: VandermondeKernel(length: length),
