@@ -16,6 +16,15 @@ public enum MixerRegistry {
         RGLRU.self,
         LRU.self,
         Aaren.self,
+        SoftmaxAttention.self,
+        SlidingWindowAttention.self,
+        Mamba2.self,
+        LinearAttentionMixer.self,
+        RetNet.self,
+        GLA.self,
+        HGRN2.self,
+        MLSTM.self,
+        RWKV6.self,
     ]
 
     private static let added = Mutex<[any SequenceMixer.Type]>([])

@@ -109,7 +109,7 @@ public struct Mamba2: SequenceMixer {
             inputSize: dModel, outputSize: 2 * inner + shared + heads, bias: false, dtype: dtype, using: &generator)
         conv = try ShortConvolution(
             channels: inner + shared, width: configuration.convWidth, dtype: dtype, using: &generator)
-        timeStepBias = try Mamba.timeStepBias(heads, dtype: dtype, using: &generator)
+        timeStepBias = try TimeStep.bias(heads, dtype: dtype, using: &generator)
         aLog = try generator.uniform([heads], low: 1, high: 16, dtype: dtype).log()
         skip = try Tensor.ones([heads], dtype: dtype)
         norm = try RMSNorm(size: inner, dtype: dtype)

@@ -1,4 +1,4 @@
-public import RondoNN
+import RondoNN
 public import RondoTensor
 
 /// Softmax attention over the last positions only: a bounded state.
@@ -57,9 +57,9 @@ public struct SlidingWindowAttention: SequenceMixer {
             $0.window = 33
             $0.ropeBase = 0
         },
-        MixerExample("window of 1", dModel: 4) {
+        MixerExample("window of 2", dModel: 4) {
             $0.heads = 1
-            $0.window = 1
+            $0.window = 2
         },
     ]
 
