@@ -26,7 +26,7 @@ extern "C" {
 void rk_diagonal_scan(rk_type type, size_t time, size_t channels, size_t begin, size_t end, bool stream, size_t group,
                       const void *a, size_t a_time, const void *b, size_t b_time, const void *h0, void *h);
 
-/// db[t] = g[t] + a[t + 1] db[t + 1], da[t] = db[t] h[t - 1] (summed over a group's channels: [time, channels / group]).
+/// db[t] = g[t] + a[t + 1] db[t + 1], da[t] = db[t] h[t - 1] summed over a group's channels ([time, channels / group]).
 /// `constant` goes with `group` 1 only.
 void rk_diagonal_scan_gradient(rk_type type, size_t time, size_t channels, size_t begin, size_t end, bool stream,
                                size_t group, bool constant, const void *a, size_t a_time, const void *h0, const void *h,
