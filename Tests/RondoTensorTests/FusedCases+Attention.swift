@@ -52,6 +52,9 @@ private struct AttentionShape {
         AttentionShape(batch: 1, time: 4, prefix: 1000, heads: 6, groups: 2, width: 100, values: 33),
         AttentionShape(batch: 2, time: 1, prefix: 2100, heads: 2, groups: 1, width: 64, values: 64, validFrom: 100),
         AttentionShape(batch: 1, time: 3, prefix: 300, heads: 1, width: 17, values: 1, window: 129),
+        AttentionShape(
+            batch: 2, time: 9, prefix: 140, heads: 6, groups: 2, width: 33, values: 20, window: 100, validFrom: 3),
+        AttentionShape(batch: 1, time: 63, prefix: 260, heads: 1, width: 48, values: 64),
         AttentionShape(batch: 1, time: 5, prefix: 300, heads: 2, groups: 1, width: 16, values: 16, validFrom: 299),
     ]
 }

@@ -9,9 +9,9 @@
 #endif
 #include "attention_tiles.inc.h"
 
-// attention_step looks at STEP_KEYS keys of a group at a time. A call of it takes enough keys to have
-// SEGMENT_ELEMENTS elements, and more where that would make more than MAX_SEGMENTS calls a row.
-enum { STEP_KEYS = 128, MAX_SEGMENTS = 16, SEGMENT_ELEMENTS = 1 << 15 };
+// A call of attention_step takes enough keys to have SEGMENT_ELEMENTS elements, and more where that would make more
+// than MAX_SEGMENTS calls a row. From STEP_PACKED_ROWS queries of a group on it packs keys and values.
+enum { MAX_SEGMENTS = 16, SEGMENT_ELEMENTS = 1 << 15, STEP_PACKED_ROWS = 12 };
 
 /// The keys from `start` on that query t sees, within a block of `count`.
 RK_INLINE span visible_keys(const rk_attention *a, int64_t t, int64_t start, int64_t count) {
@@ -44,7 +44,7 @@ static void k_attention_plan(const rk_attention *a, rk_attention_layout *layout)
         .width = (int64_t)width,
         .value_width = (int64_t)value_width,
         .first_key = first_visible(a),
-        .segment_keys = ((few > least ? few : least) / STEP_KEYS + 1) * STEP_KEYS,
+        .segment_keys = ((few > least ? few : least) / ATTENTION_KEYS + 1) * ATTENTION_KEYS,
         .segment_bytes = (int64_t)(segment_size(a) * sizeof(T)),
     };
 }

@@ -1,4 +1,7 @@
 // Attention of few queries over many keys: every key and value is read once, in the order of memory.
+//
+// All queries of a group meet a block of keys together. Very few take their scores from the keys as they are, more of
+// them from a copy of the block that is packed for tiles.
 
 /// Lane i: the sum of the lanes of v[i].
 RK_INLINE V v_sums(V *v) {
@@ -51,28 +54,39 @@ RK_INLINE step_segment make_segment(const rk_attention *a, const void *memory) {
 typedef struct {
     size_t count;  // queries of one group
     T *queries;    // of all groups, [width] each, scaled
-    T *scores, *values, *factors;
+    T *scores, *keys, *values, *factors;  // keys, values: a packed block
     span *spans;
     step_segment segment;
 } step_rows;
 
-/// One group's queries over a block of up to STEP_KEYS keys.
+/// The scores of one group's queries with a block of keys.
+static void step_block_scores(const rk_attention *a, const step_rows *rows, const T *queries, const T *keys,
+                              size_t count) {
+    const size_t width = (size_t)a->width, padded = whole_vectors(width);
+    if (rows->count >= STEP_PACKED_ROWS) {
+        attention_transpose(keys, a->k.position, count, width, 1, rows->keys);
+        attention_scores(rows->count, rows->spans, width, queries, padded, rows->keys, rows->scores);
+        return;
+    }
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->spans[i].to > rows->spans[i].from)
+            step_scores(queries + i * padded, keys, a->k.position, count, width, rows->scores + i * ATTENTION_STRIDE);
+}
+
+/// One group's queries over a block of up to ATTENTION_KEYS keys.
 static void step_block(const rk_attention *a, const step_rows *rows, int64_t row, int64_t group, int64_t start,
                        int64_t count) {
     const size_t width = whole_vectors((size_t)a->width), value_width = whole_vectors((size_t)a->value_width);
     const size_t first = (size_t)group * rows->count;
     const int64_t shared = a->heads / a->groups;
-    for (size_t i = 0; i < rows->count; i++) {
-        span s = rows->spans[i] = visible_keys(a, (int64_t)i / shared, start, count);
-        if (s.to > s.from)
-            step_scores(rows->queries + (first + i) * width, attention_at(&a->k, row, start, group), a->k.position,
-                        (size_t)count, (size_t)a->width, rows->scores + i * ATTENTION_STRIDE);
-    }
+    for (size_t i = 0; i < rows->count; i++) rows->spans[i] = visible_keys(a, (int64_t)i / shared, start, count);
+    step_block_scores(a, rows, rows->queries + first * width, attention_at(&a->k, row, start, group), (size_t)count);
     attention_weights(rows->count, rows->spans, rows->scores, rows->segment.maxima + first,
                       rows->segment.sums + first * LANES, rows->factors);
     const T *values = attention_at(&a->v, row, start, group);
     size_t value_step = (size_t)a->v.position;
-    if (value_width != (size_t)a->value_width) {  // whole vectors would reach into the next row
+    // Whole vectors would reach into the next row, or many tiles would read few sets of the cache.
+    if (value_width != (size_t)a->value_width || rows->count >= STEP_PACKED_ROWS) {
         attention_copy_rows(values, a->v.position, (size_t)count, (size_t)a->value_width, rows->values);
         values = rows->values;
         value_step = value_width;
@@ -102,18 +116,20 @@ static void k_attention_step(const rk_attention *a, int64_t row, int64_t first, 
     k_attention_plan(a, &layout);
     const size_t width = whole_vectors((size_t)a->width), value_width = whole_vectors((size_t)a->value_width);
     const size_t queries = (size_t)(a->time * a->heads), count = queries / (size_t)a->groups;
-    const size_t elements = queries * width + count * ATTENTION_STRIDE + STEP_KEYS * value_width + whole_vectors(count);
+    const size_t elements = queries * width + count * ATTENTION_STRIDE + whole_vectors(count) +
+                            ATTENTION_KEYS * ((size_t)a->width + value_width);
     T *memory = rk_scratch(RK_SCRATCH_ATTENTION, elements * sizeof(T) + count * sizeof(span));
     step_rows rows = {.count = count, .queries = memory, .segment = make_segment(a, segment)};
     rows.scores = rows.queries + queries * width;
-    rows.values = rows.scores + count * ATTENTION_STRIDE;
-    rows.factors = rows.values + STEP_KEYS * value_width;
+    rows.keys = rows.scores + count * ATTENTION_STRIDE;
+    rows.values = rows.keys + ATTENTION_KEYS * a->width;
+    rows.factors = rows.values + ATTENTION_KEYS * value_width;
     rows.spans = (span *)(memory + elements);
     step_begin(a, &rows, row);
     int64_t end = first + layout.segment_keys < a->keys ? first + layout.segment_keys : a->keys;
-    for (int64_t start = first; start < end; start += STEP_KEYS)
+    for (int64_t start = first; start < end; start += ATTENTION_KEYS)
         for (int64_t group = 0; group < a->groups; group++)
-            step_block(a, &rows, row, group, start, end - start < STEP_KEYS ? end - start : STEP_KEYS);
+            step_block(a, &rows, row, group, start, end - start < ATTENTION_KEYS ? end - start : ATTENTION_KEYS);
 }
 
 /// Query `index` of `count` segments, `step` elements apart.

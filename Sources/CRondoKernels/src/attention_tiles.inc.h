@@ -235,11 +235,19 @@ RK_INLINE const T *attention_at(const rk_attention_operand *x, int64_t row, int6
     return (const T *)x->data + row * x->batch + position * x->position + head * x->head;
 }
 
+/// Asks for a row of `width` elements that will be read soon.
+RK_INLINE void attention_prefetch(const T *row, size_t width) {
+    for (size_t d = 0; d < width; d += 64 / sizeof(T)) prefetch_next(row, d);
+}
+
 /// `count` rows of `width` elements as dense rows of whole vectors, padded with zeros.
 static void attention_copy_rows(const T *from, int64_t step, size_t count, size_t width, T *to) {
+    enum { AHEAD = 8 };
     size_t padded = whole_vectors(width);
-    for (size_t i = 0; i < count; i++, from += step, to += padded)
+    for (size_t i = 0; i < count; i++, from += step, to += padded) {
+        if (i + AHEAD < count) attention_prefetch(from + AHEAD * step, width);
         for (size_t d = 0; d < padded; d += LANES) v_store(to + d, v_load_up_to(from + d, width - d));
+    }
 }
 
 /// Up to ATTENTION_KEYS rows, transposed and scaled, as panels [column][width][ATTENTION_PANEL], the rest zero.
@@ -248,6 +256,8 @@ static void attention_transpose(const T *from, int64_t step, size_t count, size_
         T *panel = to + j / ATTENTION_PANEL * ATTENTION_PANEL * width + j % ATTENTION_PANEL;
         const size_t rows = count > j ? count - j : 0;
         size_t d = 0;
+        for (size_t i = LANES; i < 2 * LANES && i < rows; i++)
+            attention_prefetch(from + (int64_t)(j + i) * step, width);
         for (; d + LANES <= width; d += LANES) {
             V in[LANES], out[LANES];
             for (size_t i = 0; i < LANES; i++)

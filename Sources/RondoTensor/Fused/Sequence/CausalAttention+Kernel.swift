@@ -1,8 +1,8 @@
 internal import CRondoKernels
 
 extension CausalAttention {
-    /// Present chunks up to this length stream keys and values once instead of packing them.
-    static let stepLimit = 4
+    /// Whether the present is so short that keys and values are best read once, without a packed copy of all of them.
+    private static func isStep(time: Int, prefix: Int) -> Bool { time <= 4 || time <= 64 && prefix >= 4 * time }
 
     /// Keeps the logarithms of the softmax sums for the derivative.
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
@@ -11,7 +11,7 @@ extension CausalAttention {
         let output = try Tensor.uninitialized([q.shape[0], q.shape[1], q.shape[2], v.shape[3]], dtype)
         let logarithms = try Tensor.uninitialized([q.shape[0], q.shape[2], q.shape[1]], dtype)
         if output.count > 0 {
-            if q.shape[1] <= Self.stepLimit {
+            if Self.isStep(time: q.shape[1], prefix: v.shape[1] - q.shape[1]) {
                 try call.step(output, logarithms)
             } else {
                 try call.forward(output, logarithms)
