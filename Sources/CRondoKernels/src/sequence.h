@@ -51,7 +51,13 @@
 
 // --- selective_scan.inc.h ---------------------------------------------------------------------------
 
-#define SELECTIVE_SCAN_KERNEL_LIST(X)
+#define SELECTIVE_SCAN_KERNEL_LIST(X) \
+    X(selective_scan_forward, (const rk_selective_scan *scan, size_t row, size_t block), (scan, row, block)) \
+    X(selective_scan_backward, \
+      (const rk_selective_scan *scan, const rk_selective_scan_gradients *gradients, size_t row, size_t block), \
+      (scan, gradients, row, block)) \
+    X(selective_scan_step, (const rk_selective_step *step, size_t row, size_t begin, size_t end), \
+      (step, row, begin, end))
 
 // --- linear_attention.inc.h -------------------------------------------------------------------------
 
