@@ -9,6 +9,7 @@ typedef enum {
     RK_SCRATCH_SUMS,
     RK_SCRATCH_PACKED_A,
     RK_SCRATCH_PACKED_B,
+    RK_SCRATCH_DELTA_RULE,
     RK_SCRATCH_COUNT
 } rk_scratch_use;
 
