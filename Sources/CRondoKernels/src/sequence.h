@@ -73,7 +73,9 @@
 
 // --- delta_rule.inc.h -------------------------------------------------------------------------------
 
-#define DELTA_RULE_KERNEL_LIST(X)
+#define DELTA_RULE_KERNEL_LIST(X) \
+    X(delta_rule_forward, (const rk_delta_rule *rule, size_t first, size_t count), (rule, first, count)) \
+    X(delta_rule_backward, (const rk_delta_rule *rule, const rk_delta_rule_gradient *gradient), (rule, gradient))
 
 // --- attention.inc.h --------------------------------------------------------------------------------
 

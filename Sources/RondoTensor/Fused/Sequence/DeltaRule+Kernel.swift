@@ -1,0 +1,165 @@
+internal import CRondoKernels
+
+extension DeltaRule {
+    /// Columns of the values that one unit of work computes: large states are computed as products, which like width.
+    private func columns(_ all: Operands) -> Int { all.keys < 128 ? 64 : 128 }
+
+    /// Rows, heads and blocks of columns of the values side by side.
+    public func forward(_ inputs: [Tensor]) throws -> FusedResult {
+        let dense = try inputs.map { try $0.dense() }
+        let all = operands(dense)
+        let dtype = all.q.dtype
+        let type = try dtype.kernelType(Self.name)
+        let output = try Tensor.uninitialized(all.v.shape, dtype)
+        let state = try all.state.copied()
+        var kept: [Tensor] = []
+        if keepsIntermediates {
+            let chunk = Int(RK_DELTA_RULE_CHUNK)
+            let chunks = (all.time + chunk - 1) / chunk
+            kept = [
+                try Tensor.uninitialized([all.batch, all.heads, all.time, all.values], dtype),
+                try Tensor.uninitialized([all.batch, all.heads, chunks, all.values, all.keys], dtype),
+            ]
+        }
+        let columns = columns(all)
+        let blocks = (all.values + columns - 1) / columns
+        parallelFor(all.batch * all.heads * blocks) { index in
+            let (unit, block) = index.quotientAndRemainder(dividingBy: blocks)
+            var rule = description(all, unit, kept)
+            rule.o = pointer(output, unit, all)
+            rule.state = state.mutableBytes + unit * all.keys * all.values * dtype.byteCount
+            let first = block * columns
+            rk_delta_rule_forward(type, &rule, first, min(columns, all.values - first))
+        }
+        return FusedResult(outputs: [output, state], saved: keepsIntermediates ? dense + kept : [], retained: [])
+    }
+
+    /// Rows and heads side by side, chunks from the last to the first.
+    public func backward(_ context: FusedContext, _ cotangents: [Tensor?]) throws -> [Tensor?] {
+        guard context.saved.count > 2 else {
+            throw RondoError(.invalidArgument, "deltaRule: ran without keepsIntermediates, so it has no derivative")
+        }
+        let inputs = Array(context.saved.dropLast(2))
+        let kept = Array(context.saved.suffix(2))
+        let all = operands(inputs)
+        let dtype = all.q.dtype
+        let type = try dtype.kernelType(Self.name)
+        let output = try cotangents[0]?.dense()
+        var gradients = try inputs.map { try Tensor.uninitialized($0.shape, dtype) }
+        let statePosition = form == .delta ? 4 : 6
+        gradients[statePosition] = try cotangents[1]?.copied() ?? Tensor.zeros(all.state.shape, dtype: dtype)
+        let results = operands(gradients)
+        parallelFor(all.batch * all.heads) { unit in
+            var rule = description(all, unit, kept)
+            func result(_ tensor: Tensor?) -> UnsafeMutableRawPointer? { tensor.map { pointer($0, unit, all) } }
+            var gradient = rk_delta_rule_gradient(
+                o: UnsafeRawPointer(result(output)),
+                state: results.state.mutableBytes + unit * all.keys * all.values * dtype.byteCount,
+                q: result(results.q), k: result(results.k), v: result(results.v), g: result(results.g),
+                beta: result(results.beta), a: result(results.a), b: result(results.b))
+            rk_delta_rule_backward(type, &rule, &gradient)
+        }
+        return gradients
+    }
+
+    /// The kernel's view of a row and head; outputs are to be filled in.
+    private func description(_ all: Operands, _ unit: Int, _ kept: [Tensor]) -> rk_delta_rule {
+        func operand(_ tensor: Tensor?) -> UnsafeRawPointer? { tensor.map { UnsafeRawPointer(pointer($0, unit, all)) } }
+        var rule = rk_delta_rule()
+        rule.general = form == .general
+        (rule.time, rule.heads, rule.keys, rule.values) = (all.time, all.heads, all.keys, all.values)
+        (rule.q, rule.k, rule.v) = (operand(all.q), operand(all.k), operand(all.v))
+        (rule.g, rule.beta, rule.a, rule.b) = (operand(all.g), operand(all.beta), operand(all.a), operand(all.b))
+        if !kept.isEmpty {
+            func part(_ tensor: Tensor) -> UnsafeMutableRawPointer {
+                tensor.mutableBytes + unit * tensor.shape[2...].reduce(1, *) * tensor.dtype.byteCount
+            }
+            (rule.reads, rule.states) = (part(kept[0]), part(kept[1]))
+        }
+        return rule
+    }
+
+    /// Where a row and head begins in a tensor `[batch, time, heads, ...]`.
+    private func pointer(_ tensor: Tensor, _ unit: Int, _ all: Operands) -> UnsafeMutableRawPointer {
+        let (row, head) = unit.quotientAndRemainder(dividingBy: all.heads)
+        let width = tensor.rank == 4 ? tensor.shape[3] : 1
+        return tensor.mutableBytes + (row * all.time * all.heads + head) * width * tensor.dtype.byteCount
+    }
+}
+
+extension DeltaRule {
+    /// One position of ``Form/delta``, the state changing in place where nobody else holds it.
+    ///
+    /// No derivative flows.
+    ///
+    /// - Parameters:
+    ///   - q: the query, `[batch, H, K]`.
+    ///   - k: the key, like q.
+    ///   - v: the value, `[batch, H, V]`.
+    ///   - beta: how much of the old value is replaced, `[batch, H]`.
+    ///   - logDecay: g, like beta; `nil`: no decay.
+    ///   - state: S, `[batch, H, K, V]`.
+    /// - Returns: o, `[batch, H, V]`.
+    /// - Throws: ``RondoError`` when shapes or types do not fit.
+    public static func deltaStep(
+        q: Tensor, k: Tensor, v: Tensor, beta: Tensor, logDecay: Tensor? = nil, state: inout Tensor
+    ) throws -> Tensor {
+        try step(.delta, [q, k, v, beta], [logDecay].compactMap { $0 }, &state)
+    }
+
+    /// One position of ``Form/general``, the state changing in place where nobody else holds it.
+    ///
+    /// No derivative flows.
+    ///
+    /// - Parameters:
+    ///   - q: the query, `[batch, H, K]`.
+    ///   - k: the key, like q.
+    ///   - v: the value, `[batch, H, V]`.
+    ///   - a: where what b reads is written, like q.
+    ///   - b: what is read from the state before, like q.
+    ///   - logDecay: g, like q.
+    ///   - state: S, `[batch, H, K, V]`.
+    /// - Returns: o, `[batch, H, V]`.
+    /// - Throws: ``RondoError`` when shapes or types do not fit.
+    public static func generalStep(
+        q: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor, logDecay: Tensor, state: inout Tensor
+    ) throws -> Tensor {
+        try step(.general, [q, k, v, a, b, logDecay], [], &state)
+    }
+
+    private static func step(
+        _ form: Form, _ before: [Tensor], _ after: [Tensor], _ state: inout Tensor
+    ) throws -> Tensor {
+        let operation = DeltaRule(form, keepsIntermediates: false)
+        func sequence(_ tensor: Tensor) throws -> Tensor {
+            guard tensor.rank >= 2 else {
+                throw RondoError(
+                    .shapeMismatch, "deltaRule: a step needs operands [batch, heads, ...]; got \(tensor.shape)")
+            }
+            return try tensor.detached().dense().expanded(at: 1)
+        }
+        let (first, last) = (try before.map(sequence), try after.map(sequence))
+        try operation.validate(first + [state] + last)
+        try state.mutateInPlace { _ in }
+        let all = operation.operands(first + [state.detached()] + last)
+        let output = try Tensor.uninitialized(all.v.shape, all.v.dtype)
+        operation.advance(all, output)
+        return try output.squeezed(1)
+    }
+
+    /// One position into the memory of the operands' state.
+    private func advance(_ all: Operands, _ output: Tensor) {
+        guard let type = try? output.dtype.kernelType(Self.name) else { return }
+        let bytes = all.keys * all.values * output.dtype.byteCount
+        func unit(_ index: Int) {
+            var rule = description(all, index, [])
+            rule.o = pointer(output, index, all)
+            rule.state = all.state.mutableBytes + index * bytes
+            rk_delta_rule_forward(type, &rule, 0, all.values)
+        }
+        parallelFor(all.batch * all.heads, grain: max(1, Self.stepGrain / max(1, bytes))) { $0.forEach(unit) }
+    }
+
+    /// Bytes of states that one thread advances before waking another pays.
+    private static let stepGrain = 1 << 16
+}
