@@ -25,6 +25,11 @@ public enum MixerRegistry {
         HGRN2.self,
         MLSTM.self,
         RWKV6.self,
+        Mamba.self,
+        DeltaNet.self,
+        GatedDeltaNet.self,
+        DeltaProduct.self,
+        RWKV7.self,
     ]
 
     private static let added = Mutex<[any SequenceMixer.Type]>([])

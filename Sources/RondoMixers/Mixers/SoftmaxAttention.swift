@@ -1,4 +1,4 @@
-public import RondoNN
+import RondoNN
 public import RondoTensor
 
 /// Softmax attention over everything before: the baseline, whose state grows with every position.

@@ -4,8 +4,14 @@ extension DeltaRule {
     /// Columns of the values that one unit of work computes: large states are computed as products, which like width.
     private func columns(_ all: Operands) -> Int { all.keys < 128 ? 64 : 128 }
 
-    /// Rows, heads and blocks of columns of the values side by side.
+    /// The kernel, kept from letting numbers that are not finite into the positions before them.
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
+        let (sequences, logDecay) = form == .delta ? ([0, 1, 2, 3], inputs.count > 5 ? 5 : nil) : ([0, 1, 2, 3, 4], 5)
+        return try FiniteFuture.guarding(inputs, sequences: sequences, logDecay: logDecay, compute)
+    }
+
+    /// Rows, heads and blocks of columns of the values side by side.
+    private func compute(_ inputs: [Tensor]) throws -> FusedResult {
         let dense = try inputs.map { try $0.dense() }
         let all = operands(dense)
         let dtype = all.q.dtype

@@ -6,7 +6,7 @@ extension SelectiveScan {
     /// Keeps the operands and the state before every chunk of positions.
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
         let dense = try inputs.map { try $0.dense() }
-        let extents = ScanExtents(dense)
+        let extents = SelectiveScanExtents(dense)
         let type = try dense[0].dtype.kernelType(Self.name)
         let y = try Tensor.uninitialized(dense[0].shape, dense[0].dtype)
         let final = try Tensor.uninitialized(dense[6].shape, dense[0].dtype)
@@ -22,7 +22,7 @@ extension SelectiveScan {
     /// Every row has sums of its own for A and D, every block of channels for B and C; they are added in order.
     public func backward(_ context: FusedContext, _ cotangents: [Tensor?]) throws -> [Tensor?] {
         let dense = Array(context.saved.prefix(7))
-        let extents = ScanExtents(dense)
+        let extents = SelectiveScanExtents(dense)
         let type = try dense[0].dtype.kernelType(Self.name)
         func fresh(_ shape: [Int]) throws -> Tensor { try Tensor.uninitialized(shape, dense[0].dtype) }
         let (batch, time) = (extents.batch, extents.time)
@@ -47,7 +47,7 @@ extension SelectiveScan {
 }
 
 /// The sizes of a scan, and how it is cut into pieces.
-private struct ScanExtents {
+private struct SelectiveScanExtents {
     let batch: Int
     let time: Int
     let channels: Int
