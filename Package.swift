@@ -61,7 +61,7 @@ let package = Package(
         library(
             "RondoCLI",
             [
-                "RondoTrain", "RondoTracking", "RondoConformance",
+                "RondoTrain", "RondoTracking", "RondoMixers", "RondoConformance",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "rondo", dependencies: ["RondoCLI"], swiftSettings: swiftSettings),
@@ -73,6 +73,7 @@ let package = Package(
         tests("RondoNN", resources: [.copy("Vectors")]),
         tests("RondoIO"),
         tests("RondoTracking", ["CZlib"]),
+        tests("RondoConformance"),
         tests("RondoModels"),
         tests("RondoData"),
         tests("RondoTrain", resources: [.copy("Vectors")]),

@@ -11,8 +11,9 @@ public struct Conformance: Sendable {
     public var dtypes: [DType]
     /// An existing folder for state files.
     public var folder: String
-    /// Restores a state in another process and compares how it goes on: see ``continueInThisProcess(_:in:)``. Without
-    /// it the law `process` is skipped.
+    /// Restores a state in another process and compares how it goes on, by ``continueInThisProcess(_:in:)`` there.
+    ///
+    /// Without it the law `process` is skipped.
     public var otherProcess: (@Sendable (_ mixer: String, _ folder: String) throws -> String?)?
 
     /// Chooses what to check.

@@ -13,7 +13,8 @@ struct Findings {
     /// The one formula of all laws: `8 · ε · depth · √length`, relative to the largest magnitude expected, at least 1.
     /// Rounding errors of a sum of `length` terms grow like its root; `depth` operations lie one after the other.
     mutating func compare(
-        _ actual: Tensor, _ expected: Tensor, length: Int, depth: Int = 16, scale: Double = 1, _ what: @autoclosure () -> String
+        _ actual: Tensor, _ expected: Tensor, length: Int, depth: Int = 16, scale: Double = 1,
+        _ what: @autoclosure () -> String
     ) throws {
         let epsilon = actual.dtype == .float64 ? 0x1p-52 : 0x1p-23
         let limit = 8 * epsilon * Double(depth) * Double(max(1, length)).squareRoot() * scale
@@ -28,7 +29,8 @@ struct Findings {
             let difference = abs(a - b) / magnitude
             error = max(error, difference.isNaN ? .infinity : difference)
             if !(difference <= limit) {
-                return fail("\(what()): element \(index) of \(actual.shape) is \(a) instead of \(b), off by \(difference)")
+                return fail(
+                    "\(what()): element \(index) of \(actual.shape) is \(a) instead of \(b), off by \(difference)")
             }
         }
     }

@@ -15,7 +15,7 @@ extension Subject {
         _ operands: [Tensor], _ form: (Mixer, Tensor, inout MixerState) throws -> Tensor
     ) throws -> Tensor {
         let parameterCount = mixer.parameters.tensors.count
-        let tracked = mixer.replacingParameters(Array(operands[1...parameterCount]))
+        let tracked = mixer.replacingParameters(Array(operands[1..<1 + parameterCount]))
         var state = try begun.replacingTensors(Array(operands[(1 + parameterCount)...]))
         let y = try form(tracked, operands[0], &state)
         var generator = Generator(seed: 99)
@@ -29,10 +29,14 @@ extension Subject {
     func gradients(_ findings: inout Findings) throws {
         let forms: [(String, (Mixer, Tensor, inout MixerState) throws -> Tensor)] = [
             ("chunk", { try $0.chunk($1, state: &$2) }),
-            ("chunk in two", { mixer, x, state in
-                let first = try mixer.chunk(x.sliced(1, 0..<7), state: &state)
-                return try Tensor.concatenate([first, mixer.chunk(x.sliced(1, 7..<x.shape[1]), state: &state)], axis: 1)
-            }),
+            (
+                "chunk in two",
+                { mixer, x, state in
+                    let first = try mixer.chunk(x.sliced(1, 0..<7), state: &state)
+                    let second = try mixer.chunk(x.sliced(1, 7..<x.shape[1]), state: &state)
+                    return try Tensor.concatenate([first, second], axis: 1)
+                }
+            ),
         ]
         let (_, expected) = try valueAndGradient(of: operands) {
             try objective($0) { try $0.reference($1, state: &$2) }

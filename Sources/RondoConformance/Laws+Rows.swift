@@ -20,10 +20,12 @@ extension Subject {
     /// NaN in one row, and another order of the rows.
     func rows(_ findings: inout Findings) throws {
         let (whole, final) = try chunk(x, from: begun)
-        let sick = try Tensor.concatenate([Tensor.full([1] + x.shape.dropFirst(), .nan, dtype: dtype), x.sliced(0, 1..<3)])
+        let poison = try Tensor.full([1] + x.shape.dropFirst(), .nan, dtype: dtype)
+        let sick = try Tensor.concatenate([poison, x.sliced(0, 1..<3)])
         let (outputs, after) = try chunk(sick, from: begun)
         try findings.compare(outputs.sliced(0, 1..<3), whole.sliced(0, 1..<3), length: length, "rows beside a NaN row")
-        try findings.compare(after.selectingRows([1, 2]), final.selectingRows([1, 2]), length: length, "beside a NaN row")
+        try findings.compare(
+            after.selectingRows([1, 2]), final.selectingRows([1, 2]), length: length, "rows beside a NaN row")
         let order = [2, 0, 1]
         let indices = try Tensor(order.map { Int32($0) })
         let (permuted, finalPermuted) = try chunk(x.takingRows(indices), from: begun.selectingRows(order))

@@ -11,6 +11,9 @@ extension Subject {
         var moving = begun
         _ = try mixer.chunk(x, state: &moving)
         var stepper = try mixer.makeStepper(batch: Self.batch)
+        // From the shared leaves themselves, and from leaves that a chunk made.
+        var stepping = begun
+        for time in 0..<4 { _ = try stepper(x.selecting(1, time), state: &stepping) }
         for time in 0..<4 { _ = try stepper(x.selecting(1, time), state: &moving) }
         for (name, (a, b)) in zip(kept.names, zip(kept.named.tensors, saved)) {
             try findings.compareBits(a, b, "the copy left behind, state '\(name)'")
@@ -46,7 +49,8 @@ extension Subject {
         bytes[bytes.count - 3] ^= 4
         try AtomicFile.write(bytes, to: path)
         if !begun.names.isEmpty {
-            findings.require((try? mixer.restoreState(from: path, batch: Self.batch)) == nil, "a damaged file was accepted")
+            findings.require(
+                (try? mixer.restoreState(from: path, batch: Self.batch)) == nil, "a damaged file was accepted")
         }
     }
 
@@ -62,7 +66,8 @@ extension Subject {
             let begin = try mixer.initialState(batch: Self.batch).byteCount
             let each = (begun.byteCount - begin) / 5
             findings.require(
-                after.byteCount == begin + each * (5 + x.shape[1]), "the state does not grow by \(each) bytes a position")
+                after.byteCount == begin + each * (5 + x.shape[1]),
+                "the state does not grow by \(each) bytes a position")
         }
         guard Mixer.card.stateGrowth == .constant else { return }
         var stepper = try mixer.makeStepper(batch: Self.batch)
