@@ -5,8 +5,8 @@
 // i written d(j, i) = exp(g_{j+1} + ... + g_i), a block with the state S before it has
 //   O = P V + (read q) S,  P_ij = q_i . (d(j, i) k_j) for j <= i,  read_i = d(start, i)
 //   S' = d(start, end) S + (write k)^T V,                          write_j = d(j, end)
-// A scalar decay multiplies the scores Q K^T from outside; a vector decay is inside of their sum over channels, which is
-// then computed pair by pair: LA_BLOCK is small. (Yang et al., Gated Linear Attention Transformers with
+// A scalar decay multiplies the scores Q K^T from outside; a vector decay is inside of their sum over channels, which
+// is then computed pair by pair: LA_BLOCK is small. (Yang et al., Gated Linear Attention Transformers with
 // Hardware-Efficient Training, 2024, section 4; Dao and Gu, Transformers are SSMs, 2024, section 6. Larger chunks in
 // two levels, as there, cost more arithmetic and pay only where states are far away in memory.)
 //
@@ -24,6 +24,7 @@ typedef struct {
     bool vector;
     T *saved;    // the states before the segments and after the last, [segments + 1, unit_heads, key, value], or NULL
     T *scratch;  // memory not yet given out
+    la_fetch *fetch;
 } la_unit;
 
 /// A segment's data that the unit's heads share, then those of the head at hand. Rows are positions.
@@ -46,9 +47,10 @@ RK_INLINE T *la_take(la_unit *unit, size_t count) {
     return memory;
 }
 
-static la_unit la_begin(const rk_linear_attention *call, size_t sequence, size_t group, size_t part) {
+static la_unit la_begin(const rk_linear_attention *call, size_t sequence, size_t group, size_t part,
+                        la_fetch *fetch) {
     size_t per_group = call->heads / call->groups;
-    la_unit unit = {.call = call, .sequence = sequence, .group = group, .part = part};
+    la_unit unit = {.call = call, .sequence = sequence, .group = group, .part = part, .fetch = fetch};
     unit.column_parts = (call->value + call->unit_columns - 1) / call->unit_columns;
     unit.parts = (per_group + call->unit_heads - 1) / call->unit_heads * unit.column_parts;
     unit.column_part = part % unit.column_parts;
@@ -97,6 +99,13 @@ RK_INLINE const T *la_at(const rk_linear_operand *x, size_t sequence, size_t tim
 /// The position of a dense tensor [sequences, time, heads, width].
 RK_INLINE size_t la_dense(const la_unit *unit, size_t heads, size_t head, size_t time, size_t width) {
     return ((unit->sequence * unit->call->time + time) * heads + head) * width;
+}
+
+/// The position of the unit's part of the gradients of q and k.
+RK_INLINE size_t la_shared(const la_unit *unit, size_t time) {
+    const rk_linear_attention *call = unit->call;
+    return unit->part * call->sequences * call->time * call->groups * call->key +
+           la_dense(unit, call->groups, unit->group, time, call->key);
 }
 
 // --- decays and scores ----------------------------------------------------------------------------
@@ -205,7 +214,7 @@ static void la_open_segment(const la_unit *unit, la_segment *s, size_t start) {
     } else {
         la_transpose(s->k, key, s->rows, key, s->spare, LA_SEGMENT);
         la_term product = {s->q, key, 1, s->spare, LA_SEGMENT, key};
-        la_multiply(s->rows, s->rows, &product, LA_LOWER_RESULT, NULL, la_replace, s->scores, LA_SEGMENT);
+        la_multiply(s->rows, s->rows, &product, LA_LOWER_RESULT, NULL, la_replace, s->scores, LA_SEGMENT, unit->fetch);
     }
 }
 
@@ -244,7 +253,41 @@ static void la_open_head(const la_unit *unit, la_segment *s, size_t head) {
 static void la_advance(const la_unit *unit, const la_segment *s, size_t start, const T *v, const T *before, T *after) {
     la_term product = {s->write_k + start * unit->key, 1, unit->key, v + start * unit->value, unit->value, s->block};
     la_update update = {s->total + start / s->block * unit->key, before};
-    la_multiply(unit->key, unit->value, &product, LA_FULL, NULL, update, after, unit->value);
+    la_multiply(unit->key, unit->value, &product, LA_FULL, NULL, update, after, unit->value, unit->fetch);
+}
+
+/// What will be read and written after a head's part of a segment is begun: the results of this one (`results`, dense
+/// as v is), and the operands of the next, which is another head's or the next segment's in the order of work.
+static void la_plan_fetch(const la_unit *unit, const la_segment *s, size_t h, bool backward, const void *results) {
+    const rk_linear_attention *call = unit->call;
+    size_t head = unit->head + h, start = s->start;
+    *unit->fetch = (la_fetch){.count = 0};
+    la_fetch_add(unit->fetch, (const T *)results + la_dense(unit, call->heads, head, start, call->value) + unit->column,
+                 (ptrdiff_t)(call->heads * call->value), s->count, unit->columns);
+    size_t count = s->count;
+    if (h + 1 < unit->heads) {
+        head++;
+    } else {
+        const size_t at = la_shared(unit, start);
+        const ptrdiff_t width = (ptrdiff_t)(call->groups * call->key);
+        if (backward) {
+            la_fetch_add(unit->fetch, (const T *)call->q_gradient + at, width, count, call->key);
+            la_fetch_add(unit->fetch, (const T *)call->k_gradient + at, width, count, call->key);
+        }
+        if (backward ? start == 0 : start + LA_SEGMENT >= call->time) return;
+        start = backward ? start - LA_SEGMENT : start + LA_SEGMENT;
+        count = call->time - start < LA_SEGMENT ? call->time - start : LA_SEGMENT;
+        head = unit->head;
+        const rk_linear_operand *shared[] = {&call->q, &call->k, &call->g};
+        for (int x = 0; x < (unit->vector ? 3 : 2); x++)
+            la_fetch_add(unit->fetch, la_at(shared[x], unit->sequence, start, unit->group), shared[x]->time, count,
+                         call->key);
+    }
+    la_fetch_add(unit->fetch, la_at(&call->v, unit->sequence, start, head) + unit->column, call->v.time, count,
+                 unit->columns);
+    if (backward && call->output_gradient.data)
+        la_fetch_add(unit->fetch, la_at(&call->output_gradient, unit->sequence, start, head) + unit->column,
+                     call->output_gradient.time, count, unit->columns);
 }
 
 // --- forward --------------------------------------------------------------------------------------
@@ -254,16 +297,18 @@ static void la_forward_head(const la_unit *unit, const la_segment *s, const T *v
     for (size_t start = 0; start < s->rows; start += s->block) {
         la_term inside = {s->p + start * LA_SEGMENT, LA_SEGMENT, 1, v + start * value, value, s->block};
         la_term across = {s->read_q + start * key, key, 1, before, value, key};
-        la_multiply(s->block, value, &inside, LA_LOWER, &across, la_replace, out + start * value, value);
+        la_multiply(s->block, value, &inside, LA_LOWER, &across, la_replace, out + start * value, value, unit->fetch);
         la_advance(unit, s, start, v, before, after);
         before = after;
     }
 }
 
 static void k_linear_attention_forward(const rk_linear_attention *call, size_t sequence, size_t group, size_t part) {
-    la_unit unit = la_begin(call, sequence, group, part);
+    la_fetch fetch = {.count = 0};
+    la_unit unit = la_begin(call, sequence, group, part, &fetch);
     la_segment s = la_make_segment(&unit);
-    const size_t key = unit.key, value = unit.value, size = key * value, slot = unit.saved ? call->unit_heads * size : 0;
+    const size_t key = unit.key, value = unit.value, size = key * value;
+    const size_t slot = unit.saved ? call->unit_heads * size : 0;
     T *v = la_take(&unit, LA_SEGMENT * value), *out = la_take(&unit, LA_SEGMENT * value);
     T *states = unit.saved ? unit.saved : la_take(&unit, unit.heads * size);
     const size_t first = (sequence * call->heads + unit.head) * call->key * call->value + unit.column;
@@ -275,8 +320,9 @@ static void k_linear_attention_forward(const rk_linear_attention *call, size_t s
         for (size_t h = 0; h < unit.heads; h++) {
             size_t head = unit.head + h;
             la_open_head(&unit, &s, head);
-            la_load(la_at(&call->v, sequence, start, head) + unit.column, call->v.time, s.count, unit.columns, v, s.rows,
-                    value);
+            la_load(la_at(&call->v, sequence, start, head) + unit.column, call->v.time, s.count, unit.columns, v,
+                    s.rows, value);
+            la_plan_fetch(&unit, &s, h, false, call->output);
             la_forward_head(&unit, &s, v, states + h * size, states + h * size + slot, out);
             la_store(out, value, s.count, unit.columns,
                      (T *)call->output + la_dense(&unit, call->heads, head, start, call->value) + unit.column,
@@ -293,8 +339,8 @@ static void k_linear_attention_forward(const rk_linear_attention *call, size_t s
 // --- one position ---------------------------------------------------------------------------------
 
 /// Updates and reads `vectors` vectors of columns of the state, row by row.
-RK_INLINE void la_step_columns(int vectors, size_t key, size_t value, size_t columns, const T *q, const T *k, const T *v,
-                               const T *decay, size_t decays, const T *bonus, T *state, T *output) {
+RK_INLINE void la_step_columns(int vectors, size_t key, size_t value, size_t columns, const T *q, const T *k,
+                               const T *v, const T *decay, size_t decays, const T *bonus, T *state, T *output) {
     V sum[4], write[4];
     for (int x = 0; x < vectors; x++) {
         size_t j = (size_t)x * LANES;

@@ -1,5 +1,5 @@
-// The backward computation of linear attention. A block with the state S before it, the cotangents dO of its outputs and
-// dS' of the state after it gives, with M the cotangent of the undecayed scores (dO V^T, decayed as P),
+// The backward computation of linear attention. A block with the state S before it, the cotangents dO of its outputs
+// and dS' of the state after it gives, with M the cotangent of the undecayed scores (dO V^T, decayed as P),
 //   dV = P^T dO + (write k) dS'                dS = d(start, end) dS' + (read q)^T dO
 //   dq = read (dO S^T) + M K                   dk = write (V dS'^T) + M^T Q
 // where a vector decay stands inside of the last products' sums. As a decay multiplies everything that reaches over it,
@@ -52,22 +52,23 @@ static void la_backward_block(const la_unit *unit, const la_segment *s, const la
     const T *v = d->v + start * value, *dout = d->dout + start * value, *p = s->p + start * LA_SEGMENT;
     la_transpose(v, value, block, value, d->transposed, block);
     la_term scores = {dout, value, 1, d->transposed, block, value};
-    la_multiply(block, block, &scores, LA_LOWER_RESULT, NULL, la_replace, d->dp + start * LA_SEGMENT, LA_SEGMENT);
+    la_multiply(block, block, &scores, LA_LOWER_RESULT, NULL, la_replace, d->dp + start * LA_SEGMENT, LA_SEGMENT,
+                unit->fetch);
 
     la_term inside = {p, 1, LA_SEGMENT, dout, value, block};
     la_term across = {s->write_k + start * key, key, 1, dstate, value, key};
-    la_multiply(block, value, &inside, LA_UPPER, &across, la_replace, d->dv + start * value, value);
+    la_multiply(block, value, &inside, LA_UPPER, &across, la_replace, d->dv + start * value, value, unit->fetch);
 
     la_transpose(state, value, key, value, d->transposed, key);
     la_term reading = {dout, value, 1, d->transposed, key, value};
-    la_multiply(block, key, &reading, LA_FULL, NULL, la_replace, d->read + start * key, key);
+    la_multiply(block, key, &reading, LA_FULL, NULL, la_replace, d->read + start * key, key, unit->fetch);
     la_transpose(dstate, value, key, value, d->transposed, key);
     la_term writing = {v, value, 1, d->transposed, key, value};
-    la_multiply(block, key, &writing, LA_FULL, NULL, la_replace, d->write + start * key, key);
+    la_multiply(block, key, &writing, LA_FULL, NULL, la_replace, d->write + start * key, key, unit->fetch);
 
     la_term product = {s->read_q + start * key, 1, key, dout, value, block};
     la_update update = {s->total + start / block * key, dstate};
-    la_multiply(key, value, &product, LA_FULL, NULL, update, dstate, value);
+    la_multiply(key, value, &product, LA_FULL, NULL, update, dstate, value, unit->fetch);
 }
 
 /// All blocks of a segment, the last first. A vector decay has several: their states are computed again.
@@ -132,8 +133,8 @@ static void la_scalar_finish(const la_unit *unit, const la_segment *s, const la_
     const size_t key = unit->key;
     la_term queries = {d->pairs, LA_SEGMENT, 1, s->k, key, s->rows};
     la_term keys = {d->pairs, 1, LA_SEGMENT, s->q, key, s->rows};
-    la_multiply(s->rows, key, &queries, LA_LOWER, NULL, (la_update){d->ones, d->dq}, d->dq, key);
-    la_multiply(s->rows, key, &keys, LA_UPPER, NULL, (la_update){d->ones, d->dk}, d->dk, key);
+    la_multiply(s->rows, key, &queries, LA_LOWER, NULL, (la_update){d->ones, d->dq}, d->dq, key, unit->fetch);
+    la_multiply(s->rows, key, &keys, LA_UPPER, NULL, (la_update){d->ones, d->dk}, d->dk, key, unit->fetch);
 }
 
 // --- vector decay ---------------------------------------------------------------------------------
@@ -227,6 +228,7 @@ static void la_backward_head(const la_unit *unit, la_segment *s, const la_gradie
             unit->value);
     if (!unit->vector) la_clear(d->ends, unit->key);
     la_add_ends(unit, d, state + call->unit_heads * size, dstate);
+    la_plan_fetch(unit, s, h, true, call->v_gradient);
     la_backward_blocks(unit, s, d, state, dstate);
     la_store(d->dv, unit->value, s->count, unit->columns,
              (T *)call->v_gradient + la_dense(unit, call->heads, head, s->start, call->value) + unit->column,
@@ -243,8 +245,7 @@ static void la_backward_head(const la_unit *unit, la_segment *s, const la_gradie
 static void la_backward_segment(const la_unit *unit, la_segment *s, const la_gradient *d, const T *states) {
     const rk_linear_attention *call = unit->call;
     const size_t width = call->groups * call->key;
-    const size_t at = unit->part * call->sequences * call->time * width +
-                      la_dense(unit, call->groups, unit->group, s->start, call->key);
+    const size_t at = la_shared(unit, s->start);
     la_clear(d->ends, unit->key);
     for (size_t h = 0; h < unit->heads; h++) la_backward_head(unit, s, d, h, states, s->spare);
     if (unit->vector) {
@@ -258,7 +259,8 @@ static void la_backward_segment(const la_unit *unit, la_segment *s, const la_gra
 }
 
 static void k_linear_attention_backward(const rk_linear_attention *call, size_t sequence, size_t group, size_t part) {
-    la_unit unit = la_begin(call, sequence, group, part);
+    la_fetch fetch = {.count = 0};
+    la_unit unit = la_begin(call, sequence, group, part, &fetch);
     la_segment s = la_make_segment(&unit);
     la_gradient d = la_make_gradient(&unit);
     const size_t size = unit.key * unit.value, matrix = call->key * call->value;

@@ -17,8 +17,10 @@ extension LinearAttention: CPUFusedOperation {
 
         var parts: Int { headParts * columnParts }
 
-        /// At least eight units if the shape gives them: heads that share q and k stay together otherwise, as they
-        /// share scores too. No more columns than keep a state near.
+        /// Cuts into at least eight units if the shape gives them.
+        ///
+        /// Beyond that, heads that share q and k stay together, as they share scores too. A unit has no more columns
+        /// than keep a state near.
         init(_ size: Extents) {
             let (wanted, widest, pad) = (8, 128, Int(RK_LINEAR_PAD))
             func ceiling(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
