@@ -1,5 +1,6 @@
 import RondoIO
 import RondoMixers
+import RondoTensor
 
 /// The documentation of all mixers: one Markdown page each, and an index.
 enum MixerPages {

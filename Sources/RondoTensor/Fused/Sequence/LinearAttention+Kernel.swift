@@ -44,8 +44,13 @@ extension LinearAttention: CPUFusedOperation {
         }
     }
 
-    /// Units of work side by side.
+    /// The kernel, kept from letting numbers that are not finite into the positions before them.
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
+        try FiniteFuture.guarding(inputs, sequences: [0, 1, 2], logDecay: decay == .none ? nil : 4, compute)
+    }
+
+    /// Units of work side by side.
+    private func compute(_ inputs: [Tensor]) throws -> FusedResult {
         let readable = try readable(inputs)
         let all = operands(readable)
         let size = Self.extents(all.q, all.v)
