@@ -79,23 +79,25 @@ extension FusedCase {
 
     private static func minMax(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 44)
-        /// A shuffled grid, so that no two values are close: differences must not cross a tie.
-        func draw(_ shape: [Int]) throws -> Tensor {
-            let order = try generator.normal(shape.reduce(1, *) == 0 ? [0] : [shape.reduce(1, *)], dtype: dtype)
-                .argumentSorted().cast(to: dtype)
-            return try (order * 0.0137 + (Double.random(in: 0..<1, using: &generator) - 3)).reshaped(shape)
+        /// Shuffled grids between each other's points, so that no two values are close: differences must not cross a
+        /// tie.
+        func draw(_ shape: [Int], _ third: Double, lower: Double = 0) throws -> Tensor {
+            let count = shape.reduce(1, *)
+            let order = try generator.normal([count], dtype: dtype).argumentSorted().cast(to: dtype)
+            return try ((order - (Double(count / 2) + lower)) * 0.0138 + third * 0.0046).reshaped(shape)
         }
         var cases: [FusedCase] = []
         for (batch, time, channels) in sizes {
             let inputs = [
-                try draw([batch, time, channels]), try draw([batch, time, channels]) - 1, try draw([batch, channels]),
+                try draw([batch, time, channels], 0), try draw([batch, time, channels], 1, lower: 9),
+                try draw([batch, channels], 2),
             ]
             cases.append(
                 FusedCase(name: "minMaxRecurrence", operation: MinMaxRecurrence(), inputs: inputs, length: time))
             for n in 1...4 where channels < 100 && time < 100 {
                 let inputs = [
-                    try draw([batch, time, n, n, channels]), try draw([batch, time, n, channels]) - 1,
-                    try draw([batch, n, channels]),
+                    try draw([batch, time, n, n, channels], 0), try draw([batch, time, n, channels], 1, lower: 9),
+                    try draw([batch, n, channels], 2),
                 ]
                 cases.append(
                     FusedCase(
