@@ -55,6 +55,9 @@ public struct TextGenerator: Sendable {
         logits = saved.logits
     }
 
+    /// Bytes of all that is remembered.
+    public var stateByteCount: Int { state.byteCount }
+
     /// Whether nothing was read yet: then there are no scores to choose a first token from.
     public var isAtStart: Bool { position == 0 }
 

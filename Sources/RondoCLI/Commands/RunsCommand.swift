@@ -135,20 +135,32 @@ extension RunsCommand {
             discussion: """
                 Example:
                   rondo runs compare runs/book runs/book2
+                  rondo runs compare runs/a runs/b --chart compare.svg
                 """)
 
         @Argument(help: ArgumentHelp("Ids, folders or names.", valueName: "run"))
         var references: [String]
+
+        @Option(
+            help: ArgumentHelp(
+                "Draw bits per byte against time into a file (.svg or .png), a panel for each family of mixers.",
+                valueName: "file"),
+            completion: .file(extensions: ["svg", "png"]))
+        var chart: String?
 
         @OptionGroup var store: StoreOptions
         @OptionGroup var global: GlobalOptions
 
         mutating func validate() throws {
             guard references.count >= 2 else { throw ValidationError("compare needs at least two runs.") }
+            if let chart, !chart.hasSuffix(".svg"), !chart.hasSuffix(".png") {
+                throw ValidationError("--chart \(chart): the name must end in .svg or .png.")
+            }
         }
 
         func run() throws {
             let comparison = try store.open().compare(references)
+            if let chart { try RunComparisonChart.write(comparison.runs, to: chart) }
             if global.json {
                 return try OutputStream.data.writeLine(
                     JSONValue.array(comparison.runs.map { $0.json(withConfiguration: true) }).text())

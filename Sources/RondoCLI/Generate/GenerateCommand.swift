@@ -97,8 +97,7 @@ struct GenerateCommand: ParsableCommand {
             generator = try TextGenerator(model, sampling: sampling.options(), seed: seed)
         }
         return GenerationSession(
-            generator, seed: usedSeed, stops: try StopStrings(stop), stream: global.json ? nil : .data,
-            stateBytes: try model.initialState(batch: 1).byteCount)
+            generator, seed: usedSeed, stops: try StopStrings(stop), stream: global.json ? nil : .data)
     }
 
     private func promptBytes() throws -> [UInt8] {

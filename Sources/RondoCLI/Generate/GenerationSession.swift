@@ -20,16 +20,14 @@ struct GenerationSession {
     private let keepsCharactersWhole: Bool
     private var prompt: [UInt8] = []
     private var shown: [UInt8] = []
-    private let stateBytes: Int
     private var read = (tokens: 0, seconds: 0.0)
     private var made = (tokens: 0, seconds: 0.0)
 
-    init(_ generator: TextGenerator, seed: UInt64?, stops: StopStrings, stream: OutputStream?, stateBytes: Int) {
+    init(_ generator: TextGenerator, seed: UInt64?, stops: StopStrings, stream: OutputStream?) {
         self.generator = generator
         self.seed = seed
         self.stops = stops
         self.stream = stream
-        self.stateBytes = stateBytes
         keepsCharactersWhole = stream?.isTerminal ?? false
     }
 
@@ -83,7 +81,7 @@ struct GenerationSession {
     /// Speeds and sizes for people.
     var timingLine: String {
         "read \(read.tokens) bytes at \(Self.rate(read)) bytes/s, made \(made.tokens) at \(Self.rate(made)) bytes/s, "
-            + "state \(Format.bytes(stateBytes))"
+            + "state \(Format.bytes(generator.stateByteCount))"
     }
 
     /// Text, speeds and sizes for programs.
@@ -100,7 +98,7 @@ struct GenerationSession {
         object["tokens"] = .integer(made.tokens)
         object["prompt_tokens_per_second"] = .real(Self.perSecond(read))
         object["tokens_per_second"] = .real(Self.perSecond(made))
-        object["state_bytes"] = .integer(stateBytes)
+        object["state_bytes"] = .integer(generator.stateByteCount)
         return .object(object)
     }
 

@@ -5,7 +5,9 @@ extension LossChart {
 
 /// Places the parts of a chart, from back to front.
 private struct ChartLayout {
-    private static let inks: [Ink] = [.first, .second, .third, .fourth]
+    private static let inks: [Ink] = [
+        .first, .second, .third, .fourth, .fifth, .sixth, .seventh, .eighth, .ninth, .tenth, .eleventh, .twelfth,
+    ]
     private static let (left, right, top, bottom) = (78.0, 24.0, 54.0, 58.0)
 
     let chart: LossChart
@@ -23,7 +25,7 @@ private struct ChartLayout {
         drawGrid()
         drawLabels()
         // Validation dots lie above training lines whatever the order of the curves.
-        for (index, curve) in series.enumerated() where curve.style == .smoothed { draw(curve, index) }
+        for (index, curve) in series.enumerated() where curve.style != .points { draw(curve, index) }
         for (index, curve) in series.enumerated() where curve.style == .points { draw(curve, index) }
         drawLegend()
     }
@@ -76,6 +78,8 @@ private struct ChartLayout {
 
     private mutating func draw(_ curve: LossChart.Series, _ index: Int) {
         switch curve.style {
+        case .mean:
+            line(curve.points.smoothed().thinned(to: 1400).map(position), 2, ink(index))
         case .smoothed:
             let faint: Ink = index == 0 ? .firstFaint : .grid
             line(curve.points.thinned(to: 1400).map(position), 1, faint)
@@ -92,7 +96,7 @@ private struct ChartLayout {
     /// In the upper right corner, where falling curves leave room.
     private mutating func drawLegend() {
         let named = series.enumerated().map { index, curve in
-            let last = (curve.style == .smoothed ? curve.points.smoothed() : curve.points).last
+            let last = (curve.style == .points ? curve.points : curve.points.smoothed()).last
             return (
                 index: index, style: curve.style,
                 text: last.map { "\(curve.name)  \(Axis.fixed($0.value, decimals: 3))" } ?? curve.name

@@ -26,6 +26,8 @@ public struct LossChart: Sendable {
         public enum Style: Sendable {
             /// A thin line through all values and a bold one through their running mean, for noisy training losses.
             case smoothed
+            /// The running mean alone, where there are many curves.
+            case mean
             /// A line with a dot at each value, for validation results.
             case points
         }
@@ -58,7 +60,7 @@ public struct LossChart: Sendable {
     public var yLabel: String
     /// Whether the vertical axis is logarithmic; values up to zero are then not drawn.
     public var isLogarithmic: Bool
-    /// The curves; the first four have colours of their own.
+    /// The curves; the first twelve have colours of their own.
     public var series: [Series]
 
     /// Creates a chart.
@@ -93,6 +95,22 @@ public struct LossChart: Sendable {
     public func png(scale: Double = 2) throws -> [UInt8] {
         let canvas = Canvas(drawing(), scale: scale)
         return try PNG.encode(width: canvas.width, height: canvas.height, pixels: canvas.pixels)
+    }
+
+    /// Several charts in one picture, in two columns.
+    ///
+    /// - Parameters:
+    ///   - charts: The charts, row by row.
+    ///   - path: Where the picture goes: an SVG document if it ends in `.svg`, else a PNG file.
+    /// - Throws: `RondoError` that names the file.
+    public static func write(_ charts: [LossChart], to path: String) throws {
+        let drawing = Drawing(panels: charts.map { $0.drawing() }, columns: 2)
+        if path.hasSuffix(".svg") {
+            return try AtomicFile.write(SVG.render(drawing, title: charts.map(\.title).joined(separator: ", ")), to: path)
+        }
+        let canvas = Canvas(drawing, scale: 2)
+        try AtomicFile.write(
+            PNG.encode(width: canvas.width, height: canvas.height, pixels: canvas.pixels), to: path)
     }
 
     /// Writes both pictures of a run.

@@ -54,17 +54,31 @@ public final class MetricsLogger: Sendable {
         try events.synchronize()
     }
 
+    /// What runs along the horizontal axis of a curve.
+    public enum Axis: Sendable {
+        /// The training step.
+        case step
+        /// Seconds since the first record; breaks between records count.
+        case seconds
+    }
+
     /// Reads the curves of a run, the current one included.
     ///
-    /// - Parameter path: The path of a `metrics.jsonl`.
+    /// - Parameters:
+    ///   - path: The path of a `metrics.jsonl`.
+    ///   - axis: What runs along the horizontal axis.
     /// - Returns: The points of each curve by name.
     /// - Throws: `RondoError` that names the path, and the line if one is damaged.
-    public static func curves(_ path: String) throws -> [String: [CurvePoint]] {
+    public static func curves(_ path: String, by axis: Axis = .step) throws -> [String: [CurvePoint]] {
         var curves: [String: [CurvePoint]] = [:]
+        var start: Double?
         for record in try JSONLines.read(path) {
             guard let step = record["step"]?.doubleValue, let object = record.objectValue else { continue }
+            let time = record["time"]?.doubleValue ?? 0
+            start = start ?? time
+            let place = axis == .step ? step : time - (start ?? time)
             for (name, value) in object.members where name != "step" && name != "time" {
-                if let value = value.doubleValue { curves[name, default: []].append(CurvePoint(step, value)) }
+                if let value = value.doubleValue { curves[name, default: []].append(CurvePoint(place, value)) }
             }
         }
         return curves
