@@ -48,7 +48,8 @@ public enum MixerRegistry {
             return true
         }
         guard isNew else {
-            throw RondoError(.conflict, "a mixer named '\(mixer.architecture)' is registered already; choose another name")
+            throw RondoError(
+                .conflict, "a mixer named '\(mixer.architecture)' is registered already; choose another name")
         }
     }
 

@@ -53,8 +53,9 @@ public struct LanguageModel: Module {
         ModelState(layers: try layers.map { try $0.mixer.initialState(batch: batch) })
     }
 
-    /// The state that the next window begins with: recurrences go on; layers whose state grows begin anew, so that
-    /// memory stays bounded. What they see then is the window.
+    /// The state that the next window begins with.
+    ///
+    /// Recurrences go on. Layers whose state grows begin anew, so that memory stays bounded: they see the window.
     public func carrying(_ state: ModelState) throws -> ModelState {
         var carried = state
         for (index, layer) in layers.enumerated() where type(of: layer.mixer).card.stateGrowth != .constant {
@@ -80,6 +81,7 @@ public struct LanguageModel: Module {
     /// - Parameters:
     ///   - inputs: Tokens, int32 `[batch, time]`, at least one.
     ///   - state: The state before them; becomes the one after them.
+    /// - Returns: Scores, `[batch, vocabSize]`.
     /// - Throws: `RondoError` if shapes do not fit or a token is outside the vocabulary.
     public func lastLogits(_ inputs: Tensor, state: inout ModelState) throws -> Tensor {
         var unused = Generator(seed: 0)

@@ -2,7 +2,9 @@ public import RondoMixers
 public import RondoNN
 public import RondoTensor
 
-/// Everything a model remembers of what it has read: the states of its layers. A value; copying it forks the sequence.
+/// Everything a model remembers of what it has read: the states of its layers.
+///
+/// A value: copying it forks the sequence.
 public struct ModelState: RowState {
     /// The states from the bottom.
     public var layers: [MixerState]
@@ -64,6 +66,7 @@ public struct ModelState: RowState {
     /// - Parameters:
     ///   - file: The file.
     ///   - positions: The positions of each layer's rows there.
+    /// - Returns: The state.
     /// - Throws: `RondoError` that lists what does not fit.
     public func restored(from file: TensorFile, positions: [[Int]]) throws -> ModelState {
         guard positions.map(\.count) == layers.map(\.batch) else {

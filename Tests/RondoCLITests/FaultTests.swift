@@ -40,7 +40,8 @@ import Testing
 
     @Test func impossibleSizesAreRefusedBeforeAnyWork() throws {
         for size in [
-            ["--d-model", "-1"], ["--layers", "0"], ["--batch", "0"], ["--window", "-5"], ["--mixer-options", "{\"heads\": 5}"],
+            ["--d-model", "-1"], ["--layers", "0"], ["--batch", "0"], ["--window", "-5"],
+            ["--mixer-options", "{\"heads\": 5}"],
             ["--layers", "100000000"], ["--d-model", "1000000"], ["--batch", "1000000000"], ["--window", "4000"],
             ["--dropout", "1"], ["--lr", "nan"], ["--validation-fraction", "1"], ["--minutes", "0"],
         ] {

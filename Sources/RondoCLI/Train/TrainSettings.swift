@@ -46,7 +46,8 @@ struct ModelSettings: SettingsOptions {
 
     @Option(
         help: ArgumentHelp(
-            "Options of the mixer as JSON; `rondo describe MIXER` lists them (default: the mixer's).", valueName: "json"))
+            "Options of the mixer as JSON; `rondo describe MIXER` lists them (default: the mixer's).", valueName: "json"
+        ))
     var mixerOptions: String?
 
     @Option(help: .text("Norm before each part", default: defaults.model.norm.rawValue))

@@ -133,7 +133,9 @@ public struct MixerState: Sendable {
 extension MixerState.Leaf {
     /// Whether a tensor can take this one's place.
     func accepts(_ other: Tensor) -> Bool {
-        guard grows, tensor.rank == other.rank else { return tensor.shape == other.shape && tensor.dtype == other.dtype }
+        guard grows, tensor.rank == other.rank else {
+            return tensor.shape == other.shape && tensor.dtype == other.dtype
+        }
         var shape = other.shape
         shape[1] = tensor.shape[1]
         return shape == tensor.shape && tensor.dtype == other.dtype

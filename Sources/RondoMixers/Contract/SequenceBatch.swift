@@ -46,7 +46,9 @@ public struct SequenceBatch: Sendable {
                 .outOfRange, "sequence batch: \(batch) rows of \(time) positions have valid ranges \(self.validRanges)")
         }
         guard self.documentStarts.count == batch,
-            self.documentStarts.allSatisfy({ zip($0, $0.dropFirst()).allSatisfy(<) && $0.allSatisfy((0..<time).contains) })
+            self.documentStarts.allSatisfy({
+                zip($0, $0.dropFirst()).allSatisfy(<) && $0.allSatisfy((0..<time).contains)
+            })
         else {
             throw RondoError(
                 .outOfRange,
@@ -94,7 +96,8 @@ public struct SequenceBatch: Sendable {
     ) throws -> Tensor {
         guard state.positions.count == values.shape[0] else {
             throw RondoError(
-                .shapeMismatch, "sequence batch: \(values.shape[0]) rows need as many states, got \(state.positions.count)")
+                .shapeMismatch,
+                "sequence batch: \(values.shape[0]) rows need as many states, got \(state.positions.count)")
         }
         var pieces: [Tensor] = []
         for interval in intervals {

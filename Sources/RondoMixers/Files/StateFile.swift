@@ -106,7 +106,8 @@ extension SequenceMixer {
         let digest = "crc32c:" + String(CRC32C.checksum(Array("\(dModel) \(text)".utf8)), radix: 16)
         let parameters = parameters
         return StateFile(
-            architecture: Self.architecture, configurationDigest: digest, modelFingerprint: try parameters.fingerprint(),
+            architecture: Self.architecture, configurationDigest: digest,
+            modelFingerprint: try parameters.fingerprint(),
             dtype: parameters.tensors.first?.dtype ?? .float32, positions: positions)
     }
 

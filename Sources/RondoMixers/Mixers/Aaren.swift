@@ -13,7 +13,8 @@ public struct Aaren: SequenceMixer {
 
         /// Refuses heads that do not divide the width.
         public func validate(dModel: Int) throws {
-            try requireValue(heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+            try requireValue(
+                heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
         }
     }
 

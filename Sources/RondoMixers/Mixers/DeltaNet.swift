@@ -40,7 +40,8 @@ public struct DeltaNet: DeltaRuleMixer {
             S = (I - β k kᵀ) S⁻ + β k vᵀ
             y = W_o RMSNorm_head(Sᵀ q / √d)
             """,
-        source: "Schlag et al., Linear transformers are secretly fast weight programmers, 2021; Yang et al., Parallelizing linear transformers with the delta rule, 2024",
+        source:
+            "Schlag et al., Linear transformers are secretly fast weight programmers, 2021; Yang et al., Parallelizing linear transformers with the delta rule, 2024",
         complexity: "sequence O(T D (D + chunk)); step O(D²); state expand_key expand_value D²/H + conv_width - 1 rows")
 
     /// Shapes for laws and documentation.

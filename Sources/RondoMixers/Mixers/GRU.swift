@@ -15,7 +15,9 @@ public struct GRU: RecurrentCellMixer {
 
         /// Where the reset gate acts.
         public var reset = Reset.after
-        /// The width of the state; the model's if `nil`. Another width adds a projection back.
+        /// The width of the state, the model's if `nil`.
+        ///
+        /// Another width adds a projection back.
         public var hiddenSize: Int?
         /// Blocks on the diagonal of the recurrent matrices; 1 is dense.
         public var heads = 1
@@ -63,11 +65,4 @@ public struct GRU: RecurrentCellMixer {
     public let dModel: Int
     var layer: RecurrentLayer
     var output: Linear?
-
-    init(configuration: Configuration, dModel: Int, layer: RecurrentLayer, output: Linear?) {
-        self.configuration = configuration
-        self.dModel = dModel
-        self.layer = layer
-        self.output = output
-    }
 }

@@ -31,7 +31,8 @@ public struct HGRN: SequenceMixer {
             """,
         source: "Qin, Yang and Zhong, Hierarchically gated recurrent neural network, 2023",
         complexity: "sequence O(T D²) products and a scan O(T D); step O(D²); state D (complex 2 D)",
-        notes: "The paper learns the lower bounds of all layers together, as a cumulated softmax over layers; here each "
+        notes:
+            "The paper learns the lower bounds of all layers together, as a cumulated softmax over layers; here each "
             + "layer has its own fixed one, which a list of layers can set.")
 
     /// Shapes for laws and documentation.

@@ -15,7 +15,8 @@ public struct HGRN2: SequenceMixer {
 
         /// Refuses heads that do not divide the width, and bounds outside 0..<1.
         public func validate(dModel: Int) throws {
-            try requireValue(heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+            try requireValue(
+                heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
             try requireValue((0..<1).contains(lowerBound), "lower_bound", lowerBound, "at least 0 and below 1")
         }
     }

@@ -81,15 +81,20 @@ public struct LRU: SequenceMixer {
         self.configuration = configuration
         self.dModel = dModel
         let size = configuration.stateSize ?? dModel
-        let (low, high) = (configuration.minRadius * configuration.minRadius, configuration.maxRadius * configuration.maxRadius)
+        let (low, high) = (
+            configuration.minRadius * configuration.minRadius, configuration.maxRadius * configuration.maxRadius
+        )
         let square = try generator.uniform([size], low: 1e-6, high: 1, dtype: .float64) * (high - low) + low
         nu = try (square.log() * -0.5).log().cast(to: dtype)
-        theta = try (generator.uniform([size], low: 1e-4, high: 1, dtype: .float64) * configuration.maxPhase).log().cast(to: dtype)
+        theta = try (generator.uniform([size], low: 1e-4, high: 1, dtype: .float64) * configuration.maxPhase).log()
+            .cast(to: dtype)
         gamma = try ((1 - square).log() * 0.5).cast(to: dtype)
         input = try Linear(inputSize: dModel, outputSize: 2 * size, bias: false, dtype: dtype, using: &generator)
         readout = try Linear(inputSize: 2 * size, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
-        input.weight = try generator.normal([2 * size, dModel], deviation: 1 / Double(2 * dModel).squareRoot(), dtype: dtype)
-        readout.weight = try generator.normal([dModel, 2 * size], deviation: 1 / Double(size).squareRoot(), dtype: dtype)
+        input.weight = try generator.normal(
+            [2 * size, dModel], deviation: 1 / Double(2 * dModel).squareRoot(), dtype: dtype)
+        readout.weight = try generator.normal(
+            [dModel, 2 * size], deviation: 1 / Double(size).squareRoot(), dtype: dtype)
         skip = try generator.normal([dModel], dtype: dtype)
         gate =
             try configuration.gatedOutput

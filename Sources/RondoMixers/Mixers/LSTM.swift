@@ -17,7 +17,9 @@ public struct LSTM: RecurrentCellMixer {
 
         /// What the gates see.
         public var variant = Variant.standard
-        /// The width of the state; the model's if `nil`. Another width adds a projection back.
+        /// The width of the state, the model's if `nil`.
+        ///
+        /// Another width adds a projection back.
         public var hiddenSize: Int?
         /// Blocks on the diagonal of the recurrent matrices; 1 is dense.
         public var heads = 1
@@ -69,11 +71,4 @@ public struct LSTM: RecurrentCellMixer {
     public let dModel: Int
     var layer: RecurrentLayer
     var output: Linear?
-
-    init(configuration: Configuration, dModel: Int, layer: RecurrentLayer, output: Linear?) {
-        self.configuration = configuration
-        self.dModel = dModel
-        self.layer = layer
-        self.output = output
-    }
 }

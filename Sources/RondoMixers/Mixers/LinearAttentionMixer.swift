@@ -28,7 +28,8 @@ public struct LinearAttentionMixer: SequenceMixer {
 
         /// Refuses heads that do not divide the width.
         public func validate(dModel: Int) throws {
-            try requireValue(heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+            try requireValue(
+                heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
             try requireValue(
                 !normalizesWeights || featureMap != .identity, "feature_map", "identity",
                 "elu or relu with normalizes_weights, which needs positive weights")

@@ -89,7 +89,9 @@ public struct MLSTM: SequenceMixer {
     /// Zeros; the normaliser n is a last column of C.
     public func initialState(batch: Int) throws -> MixerState {
         let (heads, dtype) = (configuration.heads, input.weight.dtype)
-        let shape = [batch, heads, configuration.keyWidth(dModel) / heads, configuration.valueWidth(dModel) / heads + 1]
+        let shape = [
+            batch, heads, configuration.keyWidth(dModel) / heads, configuration.valueWidth(dModel) / heads + 1,
+        ]
         return MixerState(
             batch: batch,
             ["c": try Tensor.zeros(shape, dtype: dtype), "m": try Tensor.zeros([batch, heads], dtype: dtype)])

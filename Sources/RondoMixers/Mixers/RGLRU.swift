@@ -21,7 +21,8 @@ public struct RGLRU: SequenceMixer {
         public func validate(dModel: Int) throws {
             let width = lruWidth ?? dModel
             try requireValue((1...1 << 20).contains(width), "lru_width", width, "from 1 to 1048576")
-            try requireValue(heads >= 1 && width % heads == 0, "heads", heads, "a divisor of the width, which is \(width)")
+            try requireValue(
+                heads >= 1 && width % heads == 0, "heads", heads, "a divisor of the width, which is \(width)")
             try requireValue((1...1024).contains(convWidth), "conv_width", convWidth, "from 1 to 1024")
         }
     }
@@ -92,7 +93,10 @@ public struct RGLRU: SequenceMixer {
     public func initialState(batch: Int) throws -> MixerState {
         MixerState(
             batch: batch,
-            ["h": try Tensor.zeros([batch, lambda.shape[0]], dtype: lambda.dtype), "conv": try conv.initialHistory(batch: batch)])
+            [
+                "h": try Tensor.zeros([batch, lambda.shape[0]], dtype: lambda.dtype),
+                "conv": try conv.initialHistory(batch: batch),
+            ])
     }
 
     /// What stays of the state and what is added, from u `[batch, time, W]`; rows at their first position where

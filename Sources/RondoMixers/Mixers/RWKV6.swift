@@ -17,7 +17,8 @@ public struct RWKV6: SequenceMixer {
 
         /// Refuses heads that do not divide the width, and empty ranks.
         public func validate(dModel: Int) throws {
-            try requireValue(heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+            try requireValue(
+                heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
             try requireValue((1...1 << 20).contains(mixRank), "mix_rank", mixRank, "from 1 to 1048576")
             try requireValue((1...1 << 20).contains(decayRank), "decay_rank", decayRank, "from 1 to 1048576")
         }

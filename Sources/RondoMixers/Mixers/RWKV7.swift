@@ -19,7 +19,8 @@ public struct RWKV7: SequenceMixer {
 
         /// Refuses heads that do not divide the width, and empty ranks.
         public func validate(dModel: Int) throws {
-            try requireValue(heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+            try requireValue(
+                heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
             for (key, rank) in [("decay_rank", decayRank), ("rate_rank", rateRank), ("gate_rank", gateRank)] {
                 try requireValue((1...1 << 20).contains(rank), key, rank, "from 1 to 1048576")
             }
@@ -42,7 +43,8 @@ public struct RWKV7: SequenceMixer {
             """,
         source: "Peng et al., RWKV-7 Goose with expressive dynamic state evolution, 2025",
         complexity: "sequence O(T D (D + chunk)); step O(D²); state D²/H + D",
-        notes: "The paper mixes the values of upper layers with those of the first one; a mixer sees its own layer only, "
+        notes:
+            "The paper mixes the values of upper layers with those of the first one; a mixer sees its own layer only, "
             + "so that path is left out.")
 
     /// Shapes for laws and documentation.
@@ -93,7 +95,8 @@ public struct RWKV7: SequenceMixer {
                 inputSize: dModel, rank: rank, outputSize: dModel, bias: bias, dtype: dtype, using: &generator)
         }
         decay = try lowRank(configuration.decayRank, bias: true)
-        decay.up.bias = try Tensor((0..<dModel).map { -6 + 6 * Double($0) / Double(max(1, dModel - 1)) }).cast(to: dtype)
+        decay.up.bias = try Tensor((0..<dModel).map { -6 + 6 * Double($0) / Double(max(1, dModel - 1)) }).cast(
+            to: dtype)
         rate = try lowRank(configuration.rateRank, bias: true)
         gate = try lowRank(configuration.gateRank, bias: false)
         keyScales = try Tensor.concatenate([
@@ -137,7 +140,8 @@ public struct RWKV7: SequenceMixer {
         return Parts(
             r: try maps[0](mixed[0]).splittingHeads(heads), k: try kept.splittingHeads(heads),
             v: try maps[2](mixed[3]).splittingHeads(heads), a: try unit * rates.splittingHeads(heads), b: try -unit,
-            logDecay: try (decay(mixed[1]) { try $0.tanh() }.sigmoid() * -0.606_530_659_712_633_4).splittingHeads(heads),
+            logDecay: try (decay(mixed[1]) { try $0.tanh() }.sigmoid() * -0.606_530_659_712_633_4).splittingHeads(
+                heads),
             gate: try gate(mixed[5]) { try $0.sigmoid() })
     }
 

@@ -17,7 +17,8 @@ public struct RetNet: SequenceMixer {
 
         /// Refuses heads that do not divide the width.
         public func validate(dModel: Int) throws {
-            try requireValue(heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+            try requireValue(
+                heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
             try requireValue((1...64).contains(expandValue), "expand_value", expandValue, "from 1 to 64")
             try requireValue(ropeBase == 0 || ropeBase > 1, "rope_base", ropeBase, "0 (off) or above 1")
             try requireValue(

@@ -5,7 +5,9 @@ import RondoTensor
 public struct SLSTM: RecurrentCellMixer {
     /// The shape of an sLSTM layer.
     public struct Configuration: RecurrentCellConfiguration {
-        /// The width of the state; the model's if `nil`. Another width adds a projection back.
+        /// The width of the state, the model's if `nil`.
+        ///
+        /// Another width adds a projection back.
         public var hiddenSize: Int?
         /// Blocks on the diagonal of the recurrent matrices; 1 is dense.
         public var heads = 1
@@ -51,11 +53,4 @@ public struct SLSTM: RecurrentCellMixer {
     public let dModel: Int
     var layer: RecurrentLayer
     var output: Linear?
-
-    init(configuration: Configuration, dModel: Int, layer: RecurrentLayer, output: Linear?) {
-        self.configuration = configuration
-        self.dModel = dModel
-        self.layer = layer
-        self.output = output
-    }
 }

@@ -33,7 +33,8 @@ struct DeltaRuleShape {
     func validate(dModel: Int) throws {
         try requireValue(heads >= 1, "heads", heads, "at least 1")
         try requireValue(
-            keyWidth >= 1 && keyWidth % heads == 0, "expand_key", "(width \(keyWidth))", "such that heads divide the width")
+            keyWidth >= 1 && keyWidth % heads == 0, "expand_key", "(width \(keyWidth))",
+            "such that heads divide the width")
         try requireValue(
             valueWidth >= 1 && valueWidth % heads == 0, "expand_value", "(width \(valueWidth))",
             "such that heads divide the width")
@@ -78,7 +79,8 @@ struct DeltaRuleLayer: Module {
         }
         norm = try HeadNorm(
             .rms, heads: shape.heads, width: shape.valueWidth / shape.heads, isShared: true, dtype: dtype)
-        output = try Linear(inputSize: shape.valueWidth, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
+        output = try Linear(
+            inputSize: shape.valueWidth, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
     }
 
     func initialState(batch: Int) throws -> MixerState {
@@ -104,7 +106,7 @@ struct DeltaRuleLayer: Module {
         var gate: Tensor?
     }
 
-    /// - Parameter convolve: The short convolution of a chunk or of a position.
+    /// Maps positions, with the short convolution of a chunk or of a position.
     func parts(_ x: Tensor, convolve: (Tensor) throws -> Tensor) throws -> Parts {
         let all = try input(x)
         let (key, value, heads) = (shape.keyWidth, shape.valueWidth, shape.heads)
@@ -125,7 +127,8 @@ struct DeltaRuleLayer: Module {
         }
         return Parts(
             q: try own.channels(0..<key).splittingHeads(heads).unitVectors() * scale, k: keys, v: values, beta: beta,
-            logDecay: try logDecay(raw), gate: try shape.hasOutputGate ? all.channels(mixed..<mixed + value).silu() : nil)
+            logDecay: try logDecay(raw),
+            gate: try shape.hasOutputGate ? all.channels(mixed..<mixed + value).silu() : nil)
     }
 
     private func logDecay(_ raw: Tensor) throws -> Tensor? {

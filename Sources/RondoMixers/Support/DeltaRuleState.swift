@@ -10,6 +10,7 @@ enum DeltaRuleEquations {
     ///   - beta: `[batch, H]`.
     ///   - decay: `[batch, H]`, if S decays.
     ///   - state: S before; becomes S after.
+    /// - Throws: `RondoError` when shapes do not fit.
     static func update(k: Tensor, v: Tensor, beta: Tensor, decay: Tensor? = nil, state: inout Tensor) throws {
         let key = try k.expanded(at: 3)
         let read = try (state * key).sum([2])

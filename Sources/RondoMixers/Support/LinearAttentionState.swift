@@ -12,6 +12,7 @@ enum LinearAttentionEquations {
     ///   - bonus: the weight of the present position, `[H, K]`; then S is read before its decay.
     ///   - state: S before; becomes S after.
     /// - Returns: `[batch, H, V]`.
+    /// - Throws: `RondoError` when shapes do not fit.
     static func step(
         q: Tensor, k: Tensor, v: Tensor, decay: Tensor? = nil, bonus: Tensor? = nil, state: inout Tensor
     ) throws -> Tensor {

@@ -106,7 +106,8 @@ public struct LossChart: Sendable {
     public static func write(_ charts: [LossChart], to path: String) throws {
         let drawing = Drawing(panels: charts.map { $0.drawing() }, columns: 2)
         if path.hasSuffix(".svg") {
-            return try AtomicFile.write(SVG.render(drawing, title: charts.map(\.title).joined(separator: ", ")), to: path)
+            return try AtomicFile.write(
+                SVG.render(drawing, title: charts.map(\.title).joined(separator: ", ")), to: path)
         }
         let canvas = Canvas(drawing, scale: 2)
         try AtomicFile.write(

@@ -12,6 +12,8 @@ enum FiniteFuture {
     ///   - sequences: Those `[batch, time, ...]` that must be finite.
     ///   - logDecay: The one that may be -∞, if there is one: a reset is no bad number.
     ///   - body: Computes `[batch, time, ...]` and a state `[batch, ...]`.
+    /// - Returns: What `body` returns, with NaN where it belongs.
+    /// - Throws: What `body` throws.
     static func guarding(
         _ inputs: [Tensor], sequences: [Int], logDecay: Int? = nil, _ body: ([Tensor]) throws -> FusedResult
     ) throws -> FusedResult {
