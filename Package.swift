@@ -74,6 +74,7 @@ let package = Package(
         tests("RondoIO"),
         tests("RondoTracking", ["CZlib"]),
         tests("RondoConformance"),
+        tests("RondoMixers", resources: [.copy("Vectors")]),
         tests("RondoModels"),
         tests("RondoData"),
         tests("RondoTrain", resources: [.copy("Vectors")]),

@@ -30,6 +30,10 @@ public enum MixerRegistry {
         GatedDeltaNet.self,
         DeltaProduct.self,
         RWKV7.self,
+        ParaGRU.self,
+        ParaLSTM.self,
+        M2RNN.self,
+        MinMaxRNC.self,
     ]
 
     private static let added = Mutex<[any SequenceMixer.Type]>([])
