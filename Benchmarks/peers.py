@@ -9,6 +9,7 @@ units of work a second. Every peer uses one thread per core. See README.md here 
 """
 
 import json
+import logging
 import os
 import resource
 import statistics
@@ -17,6 +18,7 @@ import time
 import warnings
 
 warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
 import torch
 import torch.nn.functional as F
 
@@ -206,6 +208,173 @@ def streaming_step():
         report("streaming_step", "onnxruntime", shape, median_seconds(steps, 9) / 100, 1, "steps/s")
 
 
+# --- operations on sequences ---------------------------------------------------------------------------------------
+
+
+def loss_and_gradients(operation, *inputs):
+    """A call that computes the mean of the squared result and its gradients: the way every operation here is timed."""
+
+    def call():
+        for x in inputs:
+            x.grad = None
+        operation(*inputs).square().mean().backward()
+
+    return call
+
+
+def leaf(*shape):
+    return torch.randn(*shape, requires_grad=True)
+
+
+def scan():
+    """h = a h + b elementwise. Without a scan of its own, torch users double the span (log-depth) or write a loop."""
+
+    def doubling(a, b):
+        span = 1
+        while span < a.shape[1]:
+            b = torch.cat((b[:, :span], b[:, span:] + a[:, span:] * b[:, :-span]), 1)
+            a = torch.cat((a[:, :span], a[:, span:] * a[:, :-span]), 1)
+            span *= 2
+        return b
+
+    def loop(a, b):
+        h, states = torch.zeros_like(a[:, 0]), []
+        for factor, term in zip(a.unbind(1), b.unbind(1)):
+            h = factor * h + term
+            states.append(h)
+        return torch.stack(states, 1)
+
+    for batch, steps, width in [(8, 512, 256), (8, 2048, 256), (1, 65536, 64)]:
+        a, b = torch.rand(batch, steps, width, requires_grad=True), leaf(batch, steps, width)
+        shape = {"batch": batch, "time": steps, "width": width}
+        methods = {"torch log-depth": doubling} | ({"torch loop": loop} if steps <= 2048 else {})
+        for name, method in methods.items():
+            seconds = median_seconds(loss_and_gradients(method, a, b), 3)
+            report("scan", name, shape, seconds, a.numel(), "elements/s")
+
+
+def chunked_attention(q, k, v, log_decay, size=64):
+    """Linear attention with a scalar decay, by matrix products within chunks and a loop over them."""
+    batch, heads, steps, _ = q.shape
+    q, k, v = (x.unflatten(2, (steps // size, size)) for x in (q, k, v))
+    total = log_decay.unflatten(2, (steps // size, size)).cumsum(-1)
+    future = torch.ones(size, size, dtype=torch.bool).triu(1)
+    weights = (total.unsqueeze(-1) - total.unsqueeze(-2)).masked_fill(future, -torch.inf).exp()
+    local = (q @ k.mT * weights) @ v
+    # What each chunk adds to the state, seen from its end; then the states in order.
+    end = total[..., -1:]
+    added = (k * (end - total).exp().unsqueeze(-1)).mT @ v
+    kept = end.exp().unsqueeze(-1)
+    state, before = torch.zeros_like(added[:, :, 0]), []
+    for index in range(steps // size):
+        before.append(state)
+        state = kept[:, :, index] * state + added[:, :, index]
+    carried = (q * total.exp().unsqueeze(-1)) @ torch.stack(before, 2)
+    return (local + carried).flatten(2, 3)
+
+
+def scalar_decay_attention_train():
+    for batch, heads, steps, key, value in [(4, 4, 2048, 64, 64), (1, 8, 4096, 64, 128)]:
+        q, k, v = leaf(batch, heads, steps, key), leaf(batch, heads, steps, key), leaf(batch, heads, steps, value)
+        log_decay = F.logsigmoid(torch.randn(batch, heads, steps)).requires_grad_()
+        shape = {"batch": batch, "heads": heads, "time": steps, "key": key, "value": value}
+        seconds = median_seconds(loss_and_gradients(chunked_attention, q, k, v, log_decay))
+        report("scalar_decay_attention_train", "torch chunks", shape, seconds, batch * steps, "tokens/s")
+
+
+def softmax_attention_train():
+    for batch, heads, steps, key in [(4, 4, 2048, 64), (1, 8, 4096, 64)]:
+        inputs = [leaf(batch, heads, steps, key) for _ in range(3)]
+        attention = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        shape = {"batch": batch, "heads": heads, "time": steps, "key": key}
+        seconds = median_seconds(loss_and_gradients(attention, *inputs), 3)
+        report("softmax_attention_train", "torch sdpa", shape, seconds, batch * steps, "tokens/s")
+
+
+def long_convolution_train():
+    batch, steps, width = 4, 16384, 64
+    u, kernel = leaf(batch, width, steps), leaf(width, steps)
+
+    def convolution(u, kernel):
+        spectrum = torch.fft.rfft(u, 2 * steps) * torch.fft.rfft(kernel, 2 * steps)
+        return torch.fft.irfft(spectrum, 2 * steps)[..., :steps]
+
+    seconds = median_seconds(loss_and_gradients(convolution, u, kernel))
+    shape = {"batch": batch, "time": steps, "width": width}
+    report("long_convolution_train", "torch.fft", shape, seconds, u.numel(), "elements/s")
+
+
+def matrix_state_loop(workload, step, *inputs):
+    """A recurrence of matrix states as a plain loop over time. Measured at fewer positions: the rate is per token."""
+    shape = {"batch": 4, "heads": 4, "time": 2048, "key": 64, "value": 64}
+    measured = inputs[0].shape[2]
+
+    def loop(*inputs):
+        state, outputs = torch.zeros(4, 4, 64, 64), []
+        for q, *operands in zip(*(x.unbind(2) for x in inputs)):
+            state = step(state, *operands)
+            outputs.append((q.unsqueeze(-2) @ state).squeeze(-2))
+        return torch.stack(outputs, 2)
+
+    seconds = median_seconds(loss_and_gradients(loop, *inputs), 3) * shape["time"] / measured
+    report(workload, "torch loop", shape, seconds, 4 * shape["time"], "tokens/s", measured_time=measured)
+
+
+def gla_train(steps=256):
+    q, k, v = (leaf(4, 4, steps, 64) for _ in range(3))
+    log_decay = F.logsigmoid(torch.randn(4, 4, steps, 64)).requires_grad_()
+
+    def step(state, k, v, log_decay):
+        return log_decay.exp().unsqueeze(-1) * state + k.unsqueeze(-1) * v.unsqueeze(-2)
+
+    matrix_state_loop("gla_train", step, q, k, v, log_decay)
+
+
+def delta_rule_train(steps=256):
+    q, v = leaf(4, 4, steps, 64), leaf(4, 4, steps, 64)
+    k = F.normalize(torch.randn(4, 4, steps, 64), dim=-1).requires_grad_()
+    beta = torch.rand(4, 4, steps, 1, requires_grad=True)
+
+    def step(state, k, v, beta):
+        error = v - (k.unsqueeze(-2) @ state).squeeze(-2)
+        return state + k.unsqueeze(-1) * (beta * error).unsqueeze(-2)
+
+    matrix_state_loop("delta_rule_train", step, q, k, v, beta)
+
+
+# --- models --------------------------------------------------------------------------------------------------------
+
+
+def small_model_train(workload, kind, configuration):
+    """Loss and gradients of about two million parameters, by transformers without its CUDA kernels."""
+    model = kind(configuration).train()
+    batch, steps = 4, 256
+    tokens = torch.randint(0, 1000, (batch, steps))
+
+    def step():
+        model.zero_grad()
+        model(tokens, labels=tokens, use_cache=False).loss.backward()
+
+    count = sum(parameter.numel() for parameter in model.parameters())
+    shape = {"batch": batch, "time": steps}
+    report(workload, "transformers", shape, median_seconds(step, 3), batch * steps, "tokens/s", parameters=count)
+
+
+def mamba_2m_train():
+    from transformers import MambaConfig, MambaForCausalLM
+
+    configuration = MambaConfig(hidden_size=256, num_hidden_layers=4, vocab_size=1024, state_size=16)
+    small_model_train("mamba_2m_train", MambaForCausalLM, configuration)
+
+
+def mamba2_2m_train():
+    from transformers import Mamba2Config, Mamba2ForCausalLM
+
+    configuration = Mamba2Config(
+        hidden_size=256, num_hidden_layers=4, vocab_size=1024, num_heads=8, head_dim=64, state_size=64, n_groups=1)
+    small_model_train("mamba2_2m_train", Mamba2ForCausalLM, configuration)
+
+
 WORKLOADS = {
     "primitives": primitives,
     "gemm": gemm,
@@ -215,6 +384,14 @@ WORKLOADS = {
     "headwise_train": headwise_train,
     "language_model_train": language_model_train,
     "streaming_step": streaming_step,
+    "scan": scan,
+    "scalar_decay_attention_train": scalar_decay_attention_train,
+    "softmax_attention_train": softmax_attention_train,
+    "long_convolution_train": long_convolution_train,
+    "gla_train": gla_train,
+    "delta_rule_train": delta_rule_train,
+    "mamba_2m_train": mamba_2m_train,
+    "mamba2_2m_train": mamba2_2m_train,
 }
 
 

@@ -1,15 +1,16 @@
 import ArgumentParser
-import RondoIO
+import RondoMixers
 import RondoTensor
 
 /// `rondo bench`.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure this machine: primitives, recurrent layers, language-model steps.",
+        abstract: "Measure this machine: primitives, recurrences, language-model steps, every mixer.",
         discussion: """
             Example:
               rondo bench primitives lstm_train
+              rondo bench mixers --mixer mamba2 --mixer gla
               rondo bench --list
 
             With --json each measurement is one line. Benchmarks/compare.py runs this and the peers' side in turn.
@@ -21,6 +22,9 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Print the names of the workloads and what they measure.")
     var list = false
 
+    @Option(help: "A mixer to measure in mixers and mixer_length; all if none is named.")
+    var mixer: [String] = []
+
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var global: GlobalOptions
 
@@ -28,6 +32,10 @@ struct BenchCommand: ParsableCommand {
         let known = Workload.all.map(\.name)
         for name in workloads where !known.contains(name) {
             throw ValidationError("There is no workload '\(name)'. The workloads are \(known.joined(separator: ", ")).")
+        }
+        let takers = Workload.mixerWorkloads.map(\.name)
+        guard mixer.isEmpty || !takers.filter(workloads.contains).isEmpty else {
+            throw ValidationError("--mixer needs one of the workloads \(takers.joined(separator: ", ")).")
         }
     }
 
@@ -41,21 +49,29 @@ struct BenchCommand: ParsableCommand {
             return
         }
         compute.apply()
+        let report = BenchReport(
+            json: global.json, mixers: try mixer.isEmpty ? MixerRegistry.all : mixer.map(Self.mixer))
         for workload in Workload.all where workloads.isEmpty || workloads.contains(workload.name) {
-            try workload.run { measurement in
-                try OutputStream.data.writeLine(global.json ? measurement.jsonLine() : measurement.textLine)
-            }
+            try workload.run(report)
+        }
+    }
+
+    /// A mistyped name is a mistake in the command line.
+    private static func mixer(named name: String) throws -> any SequenceMixer.Type {
+        do { return try MixerRegistry.mixer(named: name) } catch let error as RondoError {
+            throw RondoError(.invalidArgument, error.message)
         }
     }
 }
 
 extension Measurement {
-    fileprivate func jsonLine() throws -> String { try StrictJSON.tree(of: self).text() }
-
     /// "lstm_train  batch=32 time=128 width=256  0.0512 s  80.0 K tokens/s".
-    fileprivate var textLine: String {
+    var textLine: String {
         let extents = shape.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        let size = parameters.map { "  \($0) parameters" } ?? ""
+        let scaling = measuredTime.map { "  (measured at \($0) positions)" } ?? ""
         return "\(workload)  \(extents)  \(Self.rounded(seconds * 1e3)) ms  \(Self.scaled(rate))\(unit)"
+            + size + scaling
     }
 
     private static func scaled(_ value: Double) -> String {

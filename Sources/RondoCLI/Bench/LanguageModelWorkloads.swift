@@ -1,3 +1,4 @@
+import RondoIO
 import RondoModels
 import RondoNN
 import RondoTensor
@@ -44,6 +45,38 @@ extension Workload {
                 shape: ["batch": batch, "time": time, "width": width, "layers": layers, "vocabulary": 256],
                 seconds: seconds, unit: "tokens/s", rate: Double(batch * time) / seconds,
                 processPeakBytes: peakResidentBytes))
+    }
+
+    /// Loss and gradients of models of about two million parameters, with the peers' shapes.
+    static let stateSpaceModels = [
+        smallModelTraining("mamba_2m_train", mixer: "mamba", options: ["state_size": .number(literal: "16")]),
+        smallModelTraining(
+            "mamba2_2m_train", mixer: "mamba2",
+            options: ["state_size": .number(literal: "64"), "head_size": .number(literal: "64")]),
+    ]
+
+    private static func smallModelTraining(_ name: String, mixer: String, options: JSONValue) -> Workload {
+        Workload(name: name, summary: "loss and gradients of a 4-layer \(mixer) model, batch 4, 256 tokens") { report in
+            let (batch, time, vocabulary) = (4, 256, 1024)
+            var generator = Generator(seed: 0)
+            var shape = LanguageModelConfiguration(mixer: mixer, dModel: 256, nLayers: 4)
+            (shape.vocabSize, shape.tieEmbeddings, shape.mixerOptions) = (vocabulary, true, options)
+            let model = try LanguageModel(shape, using: &generator)
+            let state = try model.initialState(batch: batch)
+            let tokens = (0..<batch * (time + 1)).map { _ in Int32.random(in: 0..<1000, using: &generator) }
+            let text = try Tensor(tokens, shape: [batch, time + 1])
+            let (inputs, targets) = (try text.sliced(1, 0..<time), try text.sliced(1, 1..<time + 1))
+            let seconds = try Stopwatch.median(repetitions: 5) {
+                _ = try model.valueAndGradients { tracked in
+                    var unused = Generator(seed: 0)
+                    return try tracked.loss(inputs, targets, state: state, training: true, using: &unused).loss
+                }
+            }
+            try report(
+                Measurement(
+                    workload: name, shape: ["batch": batch, "time": time], seconds: seconds, unit: "tokens/s",
+                    rate: Double(batch * time) / seconds, parameters: model.parameterCount))
+        }
     }
 
     /// The largest resident memory of this process so far.

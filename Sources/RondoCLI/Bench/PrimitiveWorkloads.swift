@@ -15,13 +15,17 @@ extension Workload {
             Measurement(
                 workload: "gemm_peak", shape: ["m": 2048, "n": 1024, "k": 1024], seconds: seconds, unit: "flop/s",
                 rate: 2.0 * 2048 * 1024 * 1024 / seconds))
-        // Far larger than the caches: one read and one write of each byte.
+        try report(memoryBandwidth())
+    }
+
+    /// Copies what is far larger than the caches: one read and one write of each byte.
+    static func memoryBandwidth() throws -> Measurement {
+        var generator = Generator(seed: 0)
         let large = try generator.normal([32 << 20])
         let copy = try Stopwatch.median(repetitions: 9) { _ = try large.copied() }
-        try report(
-            Measurement(
-                workload: "memory_bandwidth", shape: ["bytes": large.byteCount], seconds: copy, unit: "bytes/s",
-                rate: 2 * Double(large.byteCount) / copy))
+        return Measurement(
+            workload: "memory_bandwidth", shape: ["bytes": large.byteCount], seconds: copy, unit: "bytes/s",
+            rate: 2 * Double(large.byteCount) / copy)
     }
 
     /// Elementwise and row operations over 16 MiB with fresh results, the loss, and the optimiser.
@@ -48,7 +52,7 @@ extension Workload {
         try adamW(&generator, report)
     }
 
-    private static func crossEntropy(_ generator: inout Generator, _ report: (Measurement) throws -> Void) throws {
+    private static func crossEntropy(_ generator: inout Generator, _ report: BenchReport) throws {
         let (rows, classes) = (4096, 8192)
         let logits = try generator.normal([rows, classes])
         let targets = try Tensor((0..<rows).map { _ in Int32.random(in: 0..<Int32(classes), using: &generator) })
@@ -61,7 +65,7 @@ extension Workload {
                 unit: "elements/s", rate: Double(logits.count) / seconds))
     }
 
-    private static func adamW(_ generator: inout Generator, _ report: (Measurement) throws -> Void) throws {
+    private static func adamW(_ generator: inout Generator, _ report: BenchReport) throws {
         var model = MatrixStack(try (0..<10).map { _ in try generator.normal([1024, 1024]) })
         let gradients = ParameterSet(
             paths: model.parameters.paths, tensors: try (0..<10).map { _ in try generator.normal([1024, 1024]) })
