@@ -11,7 +11,7 @@ extension FusedCase {
         let sizes = [
             (1, 1, 1, 1), (2, 3, 3, 3), (1, 2, 33, 5), (3, 32, 2, 32), (3, 7, 19, 4), (2, 0, 3, 2), (0, 5, 2, 5),
             // Through transforms of 40, 48, 80, 96, 128, 160, 256, 512 and 1280 points.
-            (1, 33, 1, 33), (2, 41, 4, 60), (1, 65, 9, 1), (3, 81, 2, 81), (2, 100, 65, 77), (1, 131, 2, 131),
+            (1, 33, 1, 33), (2, 41, 4, 60), (1, 65, 9, 1), (3, 81, 5, 81), (2, 100, 65, 77), (1, 131, 2, 20),
             (2, 200, 3, 200), (1, 500, 1, 7), (1, 1030, 17, 300),
         ]
         return try sizes.map { batch, time, channels, taps in
@@ -48,7 +48,11 @@ extension FusedCase {
     private static func vandermondeKernels(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 33)
         func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
-        let sizes = [(1, 1, 1), (2, 3, 3), (3, 2, 33), (1, 32, 65), (2, 5, 100), (1, 3, 300), (2, 2, 0), (2, 0, 5)]
+        // Differences with respect to exponents are exact for few taps only: the longer ones have too many operands
+        // to be compared with them.
+        let sizes = [
+            (1, 1, 1), (2, 3, 3), (3, 5, 16), (2, 2, 0), (2, 0, 5), (24, 32, 65), (71, 10, 100), (240, 3, 300),
+        ]
         return try sizes.map { channels, count, length in
             FusedCase(
                 name: "vandermondeKernel", operation: VandermondeKernel(length: length),
