@@ -16,6 +16,11 @@ public enum MixerRegistry {
         RGLRU.self,
         LRU.self,
         Aaren.self,
+        S4.self,
+        S4D.self,
+        S5.self,
+        GSS.self,
+        LMU.self,
     ]
 
     private static let added = Mutex<[any SequenceMixer.Type]>([])
