@@ -101,7 +101,7 @@ import Testing
         let prepare = { (seen: String) in
             Conformance(folder: seen, laws: [.process], dtypes: [.float32]) { _, _ in nil }.verify(LSTM.self)
         }
-        #expect(prepare(folder.path).allSatisfy(\.passed))
+        #expect(prepare(folder.path).allSatisfy { $0.passed })
         let same = try run("verify", "lstm", "--continue-from", ".")
         #expect(same.status == 0 && same.output.isEmpty && same.messages.isEmpty)
         let path = folder.file("process-output.safetensors")

@@ -16,8 +16,9 @@ import Testing
         return names.filter { $0.hasSuffix(".safetensors") }.sorted()
     }()
 
-    @Test func thereAreFiles() {
-        #expect(!Self.files.isEmpty)
+    @Test func everyMixerHasVectors() {
+        let known = Set(Self.files.map { String($0.prefix { $0 != "." && $0 != "-" }) })
+        #expect(Set(MixerRegistry.builtIn.map { $0.architecture }) == known)
     }
 
     @Test(arguments: files, [DType.float64, .float32])
