@@ -82,7 +82,7 @@ struct TextColumns {
     var heading: String { line("mixer", headings) }
 
     func line(_ name: String, _ cells: [String]) -> String {
-        let first = max(20, MixerRegistry.all.map(\.architecture.count).max() ?? 0)
+        let first = max(20, MixerRegistry.all.map { $0.architecture.count }.max() ?? 0)
         return zip(cells, headings).reduce(Self.padded(name, first, atEnd: true)) { line, column in
             line + "  " + Self.padded(column.0, max(10, column.1.count), atEnd: false)
         }
