@@ -80,6 +80,17 @@ public func parallelFor(_ count: Int, _ body: (Int) -> Void) {
     }
 }
 
+/// The same, on the calling thread alone where waking another would take longer than the work.
+///
+/// - Parameters:
+///   - count: The number of pieces.
+///   - work: About how many multiplications one piece takes.
+///   - body: One piece.
+func parallelFor(_ count: Int, work: Int, _ body: (Int) -> Void) {
+    guard count * max(1, work) < 1 << 16 else { return parallelFor(count, body) }
+    for index in 0..<count { body(index) }
+}
+
 /// Cuts `count` items into pieces of `grain` and runs `body(range)` for each.
 public func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
     let grain = max(1, grain)

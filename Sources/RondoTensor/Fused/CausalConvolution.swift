@@ -49,7 +49,7 @@ public struct CausalConvolution: CPUFusedOperation {
         let width = weight.shape[1]
         let y = try Tensor.uninitialized(x.shape, x.dtype)
         let size = x.dtype.byteCount
-        forEachChannelBlock(batch, channels) { row, range in
+        forEachChannelBlock(batch, channels, work: time * width) { row, range in
             rk_causal_convolution(
                 type, time, channels, width, range.lowerBound, range.upperBound, x.bytes + row * time * channels * size,
                 history.bytes + row * (width - 1) * channels * size, weight.bytes, bias?.bytes,
@@ -72,7 +72,7 @@ public struct CausalConvolution: CPUFusedOperation {
         let dbias = try Tensor.zeros([batch, channels], dtype: x.dtype)
         let size = x.dtype.byteCount
         let (dxView, dhistoryView) = (dx, dhistory)
-        forEachChannelBlock(batch, channels) { row, range in
+        forEachChannelBlock(batch, channels, work: 2 * time * width) { row, range in
             rk_causal_convolution_gradient(
                 type, time, channels, width, range.lowerBound, range.upperBound, x.bytes + row * time * channels * size,
                 history.bytes + row * (width - 1) * channels * size, weight.bytes,
@@ -90,10 +90,10 @@ public struct CausalConvolution: CPUFusedOperation {
         return Array(gradients.prefix(context.saved.count))
     }
 
-    private func forEachChannelBlock(_ batch: Int, _ channels: Int, _ body: (Int, Range<Int>) -> Void) {
+    private func forEachChannelBlock(_ batch: Int, _ channels: Int, work: Int, _ body: (Int, Range<Int>) -> Void) {
         let block = 64
         let blocks = (channels + block - 1) / block
-        parallelFor(batch * blocks) { index in
+        parallelFor(batch * blocks, work: block * work) { index in
             let (row, part) = index.quotientAndRemainder(dividingBy: blocks)
             body(row, part * block..<min(channels, (part + 1) * block))
         }

@@ -93,7 +93,7 @@ public struct BlockLinearRecurrence: CPUFusedOperation {
         let ends = try Tensor.uninitialized([batch, first, k, channels], x.dtype)
         let products = try Tensor.uninitialized([batch, first, k, k, channels], x.dtype)
         let row = k * channels * plan.size
-        ElementwiseRecurrence.forEachBlock(batch * first, channels) { piece, low, high in
+        ElementwiseRecurrence.forEachBlock(batch * first, channels, time: plan.time) { piece, low, high in
             let (b, part) = piece.quotientAndRemainder(dividingBy: first)
             plan.run(
                 b, part, (low, high), initial: part == 0 ? plan.initial(b) : nil, keepsStates: part == 0,
@@ -103,12 +103,12 @@ public struct BlockLinearRecurrence: CPUFusedOperation {
         guard plan.chunks > 1 else { return plan.states }
         // The states at the ends of the pieces follow a recurrence with the pieces' products for matrices.
         let carries = try Tensor.uninitialized(ends.shape, x.dtype)
-        ElementwiseRecurrence.forEachBlock(batch, channels) { b, low, high in
+        ElementwiseRecurrence.forEachBlock(batch, channels, time: plan.time) { b, low, high in
             rk_linear_recurrence_blocks(
                 plan.type, k, false, false, first, channels, low, high, products.bytes + b * first * row * k,
                 ends.bytes + b * first * row, nil, carries.mutableBytes + b * first * row, nil, nil)
         }
-        ElementwiseRecurrence.forEachBlock(batch * first, channels) { piece, low, high in
+        ElementwiseRecurrence.forEachBlock(batch * first, channels, time: plan.time) { piece, low, high in
             let (b, part) = piece.quotientAndRemainder(dividingBy: first)
             plan.run(
                 b, part + 1, (low, high), initial: carries.bytes + piece * row, keepsStates: true, end: nil,

@@ -29,7 +29,7 @@ extension DeltaRule {
         }
         let columns = columns(all)
         let blocks = (all.values + columns - 1) / columns
-        parallelFor(all.batch * all.heads * blocks) { index in
+        parallelFor(all.batch * all.heads * blocks, work: 4 * all.time * all.keys * columns) { index in
             let (unit, block) = index.quotientAndRemainder(dividingBy: blocks)
             var rule = description(all, unit, kept)
             rule.o = pointer(output, unit, all)

@@ -52,7 +52,7 @@ extension DiagonalCellLoop {
         let over = try all.states.map { _ in try Tensor.uninitialized([batch, time, channels], dtype) }
         let finals = try all.states.map { try Tensor.uninitialized($0.shape, dtype) }
         let row = channels * dtype.byteCount
-        ElementwiseRecurrence.forEachBlock(batch, channels) { b, first, last in
+        ElementwiseRecurrence.forEachBlock(batch, channels, time: time) { b, first, last in
             let projection = all.projection.bytes + 3 * b * time * row
             let (h, hidden, final) = (all.states[0], over[0], finals[0])
             guard let peepholes = all.peepholes else {
@@ -167,7 +167,7 @@ private struct BackwardPieces {
         let type = try all.projection.dtype.kernelType(DiagonalCellLoop.name)
         let (batch, time, channels) = (all.projection.shape[0], all.projection.shape[1], all.projection.shape[3])
         let row = channels * all.projection.dtype.byteCount
-        ElementwiseRecurrence.forEachBlock(batch * chunks, channels) { piece, first, last in
+        ElementwiseRecurrence.forEachBlock(batch * chunks, channels, time: time) { piece, first, last in
             let (b, part) = piece.quotientAndRemainder(dividingBy: chunks)
             let start = part * length
             let count = max(0, min(length, time - start))

@@ -51,6 +51,7 @@ extension LinearAttention: CPUFusedOperation {
 
     /// Units of work side by side.
     private func compute(_ inputs: [Tensor]) throws -> FusedResult {
+        if inputs[0].shape[1] == 1, !keepsIntermediates { return try computeStep(inputs) }
         let readable = try readable(inputs)
         let all = operands(readable)
         let size = Self.extents(all.q, all.v)
@@ -67,6 +68,16 @@ extension LinearAttention: CPUFusedOperation {
         try run(&call, plan, all.v.dtype) { rk_linear_attention_forward($0, $1, $2, $3, $4) }
         withExtendedLifetime(readable) {}
         return FusedResult(outputs: [output, state], saved: readable + (saved.map { [$0] } ?? []), retained: [])
+    }
+
+    /// A single position, in one pass over the state.
+    private func computeStep(_ inputs: [Tensor]) throws -> FusedResult {
+        let all = operands(inputs)
+        var state = all.state.detached()
+        let output = try step(
+            q: all.q.selecting(1, 0), k: all.k.selecting(1, 0), v: all.v.selecting(1, 0), g: all.g?.selecting(1, 0),
+            bonus: all.bonus, state: &state)
+        return FusedResult(outputs: [try output.expanded(at: 1), state])
     }
 
     /// Units that share q, k or u write gradients of their own, summed afterwards.

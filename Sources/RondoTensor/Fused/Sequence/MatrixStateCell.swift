@@ -61,7 +61,7 @@ public struct MatrixStateCell: CPUFusedOperation {
         let checkpoints = try Tensor.uninitialized(
             [sizes.batch, sizes.heads, chunks, sizes.keys, sizes.values], y.dtype)
         let state = sizes.keys * sizes.values * sizes.size
-        parallelFor(sizes.batch * sizes.heads) { index in
+        parallelFor(sizes.batch * sizes.heads, work: sizes.work) { index in
             let at = sizes.offsets(index)
             rk_matrix_state(
                 sizes.type, sizes.time, sizes.keys, sizes.values, sizes.heads, sizes.queryHeads * sizes.keys,
@@ -90,7 +90,7 @@ public struct MatrixStateCell: CPUFusedOperation {
         let dweight = try Tensor.uninitialized([sizes.batch] + dense[4].shape, dtype)
         let state = sizes.keys * sizes.values * sizes.size
         let chunks = dense[6].shape[2]
-        parallelFor(sizes.batch * sizes.heads) { index in
+        parallelFor(sizes.batch * sizes.heads, work: sizes.work) { index in
             let at = sizes.offsets(index)
             rk_matrix_state_gradient(
                 sizes.type, sizes.time, sizes.keys, sizes.values, sizes.heads, sizes.queryHeads * sizes.keys,
@@ -132,6 +132,9 @@ public struct MatrixStateCell: CPUFusedOperation {
             (batch, time, heads, values) = (v[0], v[1], v[2], v[3])
             (queryHeads, keyHeads, keys, size) = (q[2], k[2], k[3], inputs[0].dtype.byteCount)
         }
+
+        /// About how many multiplications a head of a sequence takes.
+        var work: Int { time * keys * values * values }
 
         /// Byte offsets of a head of a sequence; `key`: in an array [batch, time, N, K].
         func offsets(_ index: Int) -> (q: Int, k: Int, v: Int, f: Int, weight: Int, key: Int) {

@@ -77,7 +77,7 @@ public struct MinMaxRecurrence: CPUFusedOperation {
         let sizes = try Sizes(dense)
         let states = try Tensor.uninitialized(dense[1].shape, dense[1].dtype)
         let final = try Tensor.uninitialized(dense[2].shape, dense[2].dtype)
-        ElementwiseRecurrence.forEachBlock(sizes.batch, sizes.channels) { b, first, last in
+        ElementwiseRecurrence.forEachBlock(sizes.batch, sizes.channels, time: sizes.time) { b, first, last in
             let at = b * sizes.time * sizes.row
             rk_minmax_recurrence(
                 sizes.type, sizes.numbers, sizes.time, sizes.channels, first, last,
@@ -95,7 +95,7 @@ public struct MinMaxRecurrence: CPUFusedOperation {
         let dstate = try ElementwiseRecurrence.cotangent(cotangents[1], like: dense[2].shape, dense[2].dtype)
         let dupper = try Tensor.uninitialized(dense[0].shape, dense[0].dtype)
         let dlower = try Tensor.uninitialized(dense[1].shape, dense[1].dtype)
-        ElementwiseRecurrence.forEachBlock(sizes.batch, sizes.channels) { b, first, last in
+        ElementwiseRecurrence.forEachBlock(sizes.batch, sizes.channels, time: sizes.time) { b, first, last in
             let at = b * sizes.time * sizes.row
             rk_minmax_recurrence_gradient(
                 sizes.type, sizes.numbers, sizes.time, sizes.channels, first, last,

@@ -68,7 +68,7 @@ private struct SelectiveScanExtents {
     }
 
     func forEachBlock(_ body: (Int, Int) -> Void) {
-        parallelFor(batch * blocks) { index in
+        parallelFor(batch * blocks, work: 16 * time * states * Int(RK_SELECTIVE_CHANNELS)) { index in
             let (row, block) = index.quotientAndRemainder(dividingBy: blocks)
             body(row, block)
         }
