@@ -73,6 +73,7 @@ let package = Package(
         tests("RondoNN", resources: [.copy("Vectors")]),
         tests("RondoIO"),
         tests("RondoTracking", ["CZlib"]),
+        tests("RondoMixers", resources: [.copy("Vectors")]),
         tests("RondoModels"),
         tests("RondoData"),
         tests("RondoTrain", resources: [.copy("Vectors")]),

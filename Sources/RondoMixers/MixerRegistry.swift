@@ -21,6 +21,7 @@ public enum MixerRegistry {
         S5.self,
         GSS.self,
         LMU.self,
+        LSSL.self,
     ]
 
     private static let added = Mutex<[any SequenceMixer.Type]>([])

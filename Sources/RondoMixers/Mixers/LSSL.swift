@@ -1,0 +1,232 @@
+public import RondoNN
+public import RondoTensor
+
+/// The linear state space layer: dense dynamics for every channel, the ancestor of S4.
+public struct LSSL: SequenceMixer {
+    /// The shape of an LSSL layer.
+    public struct Configuration: MixerConfiguration {
+        /// States of each channel, N.
+        public var stateSize = 64
+        /// Outputs of each channel, M.
+        public var outputs = 1
+        /// Where the dynamics begin.
+        public var initialization = LSSLInitialization.legS
+        /// Whether A and the step sizes are trained; else they are constants (LSSL-f).
+        public var learnsTransition = false
+        /// α of the generalised bilinear transform: 0 Euler, 1/2 bilinear, 1 backward Euler.
+        public var alpha = 0.5
+        /// The smallest step size.
+        public var minStep = 0.001
+        /// The largest step size.
+        public var maxStep = 0.1
+
+        /// Creates the defaults.
+        public init() {}
+
+        /// Refuses sizes that cannot be built, and steps with which Euler's rule explodes.
+        public func validate(dModel: Int) throws {
+            try requireValue((1...512).contains(stateSize), "state_size", stateSize, "from 1 to 512")
+            try requireValue((1...64).contains(outputs), "outputs", outputs, "from 1 to 64")
+            try requireValue((0...1).contains(alpha), "alpha", alpha, "from 0 to 1")
+            try requireValue(
+                minStep > 0 && minStep <= maxStep && maxStep <= 10, "min_step, max_step", "\(minStep), \(maxStep)",
+                "0 < min_step <= max_step <= 10")
+            let fastest = initialization == .lagT ? 0.5 : Double(stateSize)
+            try requireValue(
+                alpha >= 0.5 || (1 - 2 * alpha) * maxStep * fastest < 2, "max_step", maxStep,
+                "below 2 / ((1 - 2 alpha) |λ|), |λ| about \(fastest), as an explicit rule is unstable beyond")
+        }
+    }
+
+    /// What it is.
+    public static let card = MixerCard(
+        name: "lssl", title: "LSSL", family: .vectorState,
+        summary: "linear state space layer: dense HiPPO dynamics for every channel, fixed or trained",
+        equations: """
+            Ā = (I - α Δ A)⁻¹ (I + (1 - α) Δ A),  B̄ = (I - α Δ A)⁻¹ Δ B     Δ for each channel, A and B shared
+            s = Ā s⁻ + B̄ x                        N states for each channel
+            u = C s + d x                         M outputs for each channel
+            y = W GELU(u) + b
+            """,
+        source: "Gu et al., Combining recurrent, convolutional and continuous-time models with linear state space layers, "
+            + "2021",
+        complexity: "sequence O(T D M (N + 32)) and O(D N³) for powers; step O(D N²); state D N",
+        notes: "A trained A is a full matrix, as in the official code, not the quasiseparable family of the paper's theory. "
+            + "Steps are spaced evenly in their logarithm.")
+
+    /// Shapes for laws and documentation.
+    public static let examples: [MixerExample<Configuration>] = [
+        MixerExample("fixed legs", dModel: 3) { $0.stateSize = 6 },
+        MixerExample("learned, 2 outputs", dModel: 4) {
+            $0.stateSize = 5
+            $0.outputs = 2
+            $0.learnsTransition = true
+        },
+        MixerExample("legt, backward Euler", dModel: 2) {
+            $0.stateSize = 4
+            $0.initialization = .legT
+            $0.alpha = 1
+            $0.outputs = 3
+        },
+        MixerExample("lagt, Euler, learned", dModel: 1) {
+            $0.stateSize = 3
+            $0.initialization = .lagT
+            $0.alpha = 0
+            $0.learnsTransition = true
+        },
+    ]
+
+    /// The shape.
+    public let configuration: Configuration
+    /// The width of input and output.
+    public let dModel: Int
+    /// What is constant or trained of the dynamics.
+    private var transition: LSSLTransition
+    /// C, `[D, M, N]`.
+    public var readout: Tensor
+    /// The direct path d, `[D, M]`.
+    public var skip: Tensor
+    /// W, `[D, D M]`.
+    public var output: Linear
+
+    /// Creates a mixer with HiPPO dynamics and normally distributed C and d.
+    public init(
+        _ configuration: Configuration, dModel: Int, dtype: DType = .float32, using generator: inout Generator
+    ) throws {
+        try configuration.validate(dModel: dModel)
+        self.configuration = configuration
+        self.dModel = dModel
+        transition = try LSSLTransition(configuration, width: dModel, dtype: dtype)
+        let (size, outputs) = (configuration.stateSize, configuration.outputs)
+        readout = try generator.normal([dModel, outputs, size], dtype: dtype)
+        skip = try generator.normal([dModel, outputs], dtype: dtype)
+        output = try Linear(inputSize: dModel * outputs, outputSize: dModel, dtype: dtype, using: &generator)
+    }
+
+    /// Zeros.
+    public func initialState(batch: Int) throws -> MixerState {
+        MixerState(
+            batch: batch, ["s": try Tensor.zeros([batch, dModel, configuration.stateSize], dtype: skip.dtype)])
+    }
+
+    private func system() throws -> DenseSystem {
+        let (matrix, input) = try transition.discretized()
+        return DenseSystem(matrix: matrix, input: input, readout: readout)
+    }
+
+    /// Blocks of the convolution, joined by their states.
+    public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        try requireInput(x, state: state)
+        return try read(x, system(), state: &state)
+    }
+
+    private func read(_ x: Tensor, _ system: DenseSystem, state: inout MixerState) throws -> Tensor {
+        var states = state[0]
+        let u = try system(x, state: &states) + skip * x.expanded(at: 3)
+        state[0] = states
+        state.advance(by: x.shape[1])
+        return try output(u.joiningHeads().gelu())
+    }
+
+    /// The recurrence, position by position.
+    public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        let (matrix, input) = try transition.discretized()
+        return try scanning(x, state: &state) { x, state in
+            let kept = try (matrix * state[0].expanded(at: 2)).sum([-1])
+            state[0] = try kept + input * x.expanded(at: 2)
+            let u = try (readout * state[0].expanded(at: 2)).sum([-1]) + skip * x.expanded(at: 2)
+            return try output(u.joiningHeads().gelu())
+        }
+    }
+
+    /// Steps with the dynamics made discrete once.
+    public func makeStepper(batch: Int) throws -> any MixerStepper { Stepper(mixer: self, system: try system()) }
+
+    private struct Stepper: MixerStepper {
+        let mixer: LSSL
+        let system: DenseSystem
+
+        func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+            try mixer.read(x.expanded(at: 1), system, state: &state).squeezed(1)
+        }
+    }
+
+    /// Visits `transition` (if it is trained), `readout`, `skip` and `output`.
+    public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
+        try transition.forEachParameter(under: "transition", visit)
+        try visit("readout", &readout)
+        try visit("skip", &skip)
+        try output.forEachParameter(under: "output", visit)
+    }
+}
+
+/// Where the dynamics of a linear state space layer begin.
+public enum LSSLInitialization: String, Codable, Sendable, CaseIterable {
+    /// HiPPO-LegS: the whole past.
+    case legS = "legs"
+    /// HiPPO-LegT: a sliding window, normalised by square roots.
+    case legT = "legt"
+    /// HiPPO-LagT: an exponentially forgotten past.
+    case lagT = "lagt"
+
+    func matrices(_ size: Int) -> (a: DoubleMatrix, b: DoubleMatrix) {
+        switch self {
+        case .legS: HiPPO.legS(size)
+        case .legT: HiPPO.legT(size, isBalanced: true)
+        case .lagT: HiPPO.lagT(size)
+        }
+    }
+}
+
+/// Dense dynamics shared by all channels, made discrete with a step size for each.
+private struct LSSLTransition: Module {
+    let alpha: Double
+    /// A and ln Δ, if they are trained.
+    var matrix: Tensor?
+    var logStep: Tensor?
+    /// Ā `[D, N, N]` and B̄ `[D, N]`, if they are constant.
+    let fixedMatrix: FixedTensor?
+    let fixedInput: FixedTensor?
+    /// B, `[N, 1]`.
+    let entry: FixedTensor
+
+    init(_ configuration: LSSL.Configuration, width: Int, dtype: DType) throws {
+        alpha = configuration.alpha
+        let (a, b) = configuration.initialization.matrices(configuration.stateSize)
+        let (low, high) = (try Scalar.log(configuration.minStep), try Scalar.log(configuration.maxStep))
+        let steps = try Tensor((0..<width).map { low + (high - low) * Double($0) / Double(max(1, width - 1)) })
+        let matrix = try a.tensor(.float64)
+        let (transition, input) = try Self.discretize(matrix, b.tensor(.float64), step: steps.exp(), alpha: alpha)
+        let isLearned = configuration.learnsTransition
+        self.matrix = try isLearned ? matrix.cast(to: dtype) : nil
+        logStep = try isLearned ? steps.cast(to: dtype) : nil
+        fixedMatrix = try isLearned ? nil : FixedTensor(transition.cast(to: dtype))
+        fixedInput = try isLearned ? nil : FixedTensor(input.cast(to: dtype))
+        entry = FixedTensor(try b.tensor(dtype))
+    }
+
+    /// Ā `[D, N, N]` and B̄ `[D, N]`.
+    func discretized() throws -> (matrix: Tensor, input: Tensor) {
+        if let fixedMatrix, let fixedInput { return (fixedMatrix.tensor, fixedInput.tensor) }
+        guard let matrix, let logStep else { return (entry.tensor, entry.tensor) }  // never: one of both is there
+        return try Self.discretize(matrix, entry.tensor, step: logStep.exp(), alpha: alpha)
+    }
+
+    private static func discretize(
+        _ a: Tensor, _ b: Tensor, step: Tensor, alpha: Double
+    ) throws -> (matrix: Tensor, input: Tensor) {
+        let steps = try step.expanded(at: 1).expanded(at: 2)
+        let scaled = try a.expanded(at: 0) * steps
+        let identity = try Tensor.identity(a.shape[0], dtype: a.dtype)
+        let entered = try b.expanded(at: 0) * steps
+        guard alpha > 0 else { return (try identity + scaled, try entered.squeezed(2)) }
+        let inverse = try MatrixInverse()([identity - scaled * alpha])[0]
+        let matrix = try inverse.matmul(identity + scaled * (1 - alpha))
+        return (matrix, try inverse.matmul(entered).squeezed(2))
+    }
+
+    mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
+        try matrix.visit("matrix", visit)
+        try logStep.visit("log_step", visit)
+    }
+}
