@@ -39,7 +39,8 @@ public struct GSS: SequenceMixer {
             """,
         source: "Mehta, Gupta, Cutkosky and Neyshabur, Long range language modeling via gated state spaces, 2022",
         complexity: "sequence O(T D (E + F) + T E (N + 32)); step O(D F + E N); state 2 E N",
-        notes: "The state space is the exponential form of DSS (Gupta et al., 2022) with step size 1 and random eigenvalues; "
+        notes:
+            "The state space is the exponential form of DSS (Gupta et al., 2022) with step size 1 and random eigenvalues; "
             + "a state does not stand for its conjugate, so there is no factor 2.")
 
     /// Shapes for laws and documentation.
@@ -80,7 +81,8 @@ public struct GSS: SequenceMixer {
         self.dModel = dModel
         let (size, width) = (configuration.stateSize, configuration.width(dModel))
         let gateWidth = configuration.gateExpansion * dModel
-        input = try Linear(inputSize: dModel, outputSize: width + gateWidth, bias: false, dtype: dtype, using: &generator)
+        input = try Linear(
+            inputSize: dModel, outputSize: width + gateWidth, bias: false, dtype: dtype, using: &generator)
         logDecay = try generator.normal([size], dtype: dtype)
         logFrequency = try generator.normal([size], dtype: dtype)
         readout = try generator.normal([2, width, size], deviation: 1 / Double(size).squareRoot(), dtype: dtype)

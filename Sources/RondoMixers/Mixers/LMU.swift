@@ -35,7 +35,8 @@ public struct LMU: SequenceMixer {
             y = f_h(W_h [m; x] + b_h)
             A_ij = (2 i + 1) / θ (-1 if i < j, else (-1)^(i - j + 1)),  B_i = (2 i + 1) (-1)^i / θ
             """,
-        source: "Chilkuri and Eliasmith, Parallelizing Legendre memory unit training, 2021; Liu et al., LMUFormer, 2024",
+        source:
+            "Chilkuri and Eliasmith, Parallelizing Legendre memory unit training, 2021; Liu et al., LMUFormer, 2024",
         complexity: "sequence O(T d (d + D)); step O(d (d + D)); state d, the memory's order",
         notes: "u(t - r θ) is about Σ_i P_i(2 r - 1) m_i. Voelker's LMU of 2019 also feeds memory and output back.")
 

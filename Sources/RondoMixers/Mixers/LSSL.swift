@@ -48,10 +48,12 @@ public struct LSSL: SequenceMixer {
             u = C s + d x                         M outputs for each channel
             y = W GELU(u) + b
             """,
-        source: "Gu et al., Combining recurrent, convolutional and continuous-time models with linear state space layers, "
+        source:
+            "Gu et al., Combining recurrent, convolutional and continuous-time models with linear state space layers, "
             + "2021",
         complexity: "sequence O(T D M (N + 32)) and O(D N³) for powers; step O(D N²); state D N",
-        notes: "A trained A is a full matrix, as in the official code, not the quasiseparable family of the paper's theory. "
+        notes:
+            "A trained A is a full matrix, as in the official code, not the quasiseparable family of the paper's theory. "
             + "Steps are spaced evenly in their logarithm.")
 
     /// Shapes for laws and documentation.

@@ -45,7 +45,8 @@ public struct S4: SequenceMixer {
             """,
         source: "Gu, Goel and Ré, Efficiently modeling long sequences with structured state spaces, 2021",
         complexity: "sequence O(T D (N + 32)) and O(D N³) for powers; step O(D N²), or O(D N) unprepared; state D N",
-        notes: "C is stored itself, not the truncated C (I - Ā^T) of the official code. The parallel form makes the kernel "
+        notes:
+            "C is stored itself, not the truncated C (I - Ā^T) of the official code. The parallel form makes the kernel "
             + "of the whole length from its generating function; a chunk works in blocks and carries the state.")
 
     /// Shapes for laws and documentation.
@@ -94,11 +95,13 @@ public struct S4: SequenceMixer {
         self.configuration = configuration
         self.dModel = dModel
         dynamics = try StructuredDynamics(
-            configuration.initialization, stateSize: configuration.stateSize, copies: configuration.copies, width: dModel,
+            configuration.initialization, stateSize: configuration.stateSize, copies: configuration.copies,
+            width: dModel,
             steps: configuration.minStep...configuration.maxStep, dtype: dtype, using: &generator)
         lowRank = try Self.initialLowRank(configuration, dtype: dtype, using: &generator)
         skip = try generator.normal([dModel], dtype: dtype)
-        mixing = try ChannelMixer(configuration.mixing, inputs: dModel, outputs: dModel, dtype: dtype, using: &generator)
+        mixing = try ChannelMixer(
+            configuration.mixing, inputs: dModel, outputs: dModel, dtype: dtype, using: &generator)
     }
 
     /// That of HiPPO-LegS in its eigenvectors; small and random beside other eigenvalues.

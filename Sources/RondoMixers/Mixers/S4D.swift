@@ -47,9 +47,11 @@ public struct S4D: SequenceMixer {
             u = 2 Re(C · s) + d x
             y = (W₁ GELU(u)) ⊙ σ(W₂ GELU(u))          (mixing linear: W GELU(u); none: u)
             """,
-        source: "Gu, Gupta, Goel and Ré, On the parameterization and initialization of diagonal state space models, 2022",
+        source:
+            "Gu, Gupta, Goel and Ré, On the parameterization and initialization of diagonal state space models, 2022",
         complexity: "sequence O(T D (N + 32)); step O(D N); state D N",
-        notes: "B is trained and begins at 1, for legs at the projected HiPPO input. Each state stands for its conjugate.")
+        notes:
+            "B is trained and begins at 1, for legs at the projected HiPPO input. Each state stands for its conjugate.")
 
     /// Shapes for laws and documentation.
     public static let examples: [MixerExample<Configuration>] = [
@@ -96,10 +98,12 @@ public struct S4D: SequenceMixer {
         self.configuration = configuration
         self.dModel = dModel
         dynamics = try StructuredDynamics(
-            configuration.initialization, stateSize: configuration.stateSize, copies: configuration.copies, width: dModel,
+            configuration.initialization, stateSize: configuration.stateSize, copies: configuration.copies,
+            width: dModel,
             steps: configuration.minStep...configuration.maxStep, dtype: dtype, using: &generator)
         skip = try generator.normal([dModel], dtype: dtype)
-        mixing = try ChannelMixer(configuration.mixing, inputs: dModel, outputs: dModel, dtype: dtype, using: &generator)
+        mixing = try ChannelMixer(
+            configuration.mixing, inputs: dModel, outputs: dModel, dtype: dtype, using: &generator)
     }
 
     /// Zeros.

@@ -5,7 +5,8 @@ public import RondoTensor
 public struct S5: SequenceMixer {
     /// The shape of an S5 layer.
     public struct Configuration: MixerConfiguration {
-        /// States: real numbers, half as many complex ones; the model's width, rounded up to whole blocks, if `nil`.
+        /// States: real numbers, half as many complex ones; the model's width, rounded up to whole blocks
+        /// and at most 64 for each, if `nil`.
         public var stateSize: Int?
         /// Blocks J of the state that begin as HiPPO matrices of their own.
         public var blocks = 1
@@ -34,7 +35,7 @@ public struct S5: SequenceMixer {
         }
 
         func states(_ dModel: Int) -> Int {
-            stateSize ?? (dModel + 2 * blocks - 1) / (2 * blocks) * (2 * blocks)
+            stateSize ?? min(64 * blocks, (dModel + 2 * blocks - 1) / (2 * blocks) * (2 * blocks))
         }
     }
 

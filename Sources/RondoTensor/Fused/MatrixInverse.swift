@@ -11,7 +11,8 @@ public struct MatrixInverse: CPUFusedOperation {
 
     /// Refuses what is not square.
     public func validate(_ inputs: [Tensor]) throws {
-        guard inputs.count == 1, inputs[0].rank >= 2, inputs[0].shape[inputs[0].rank - 1] == inputs[0].shape[inputs[0].rank - 2]
+        guard inputs.count == 1, inputs[0].rank >= 2,
+            inputs[0].shape[inputs[0].rank - 1] == inputs[0].shape[inputs[0].rank - 2]
         else {
             throw RondoError(
                 .shapeMismatch, "matrixInverse: needs square matrices [..., N, N]; got \(inputs.map(\.shape))")
@@ -46,9 +47,11 @@ public struct MatrixInverse: CPUFusedOperation {
         parallelFor(a.count > 0 ? a.count / (size * size) : 0) { index in
             let (source, target) = (a.bytes + index * bytes, inverse.mutableBytes + index * bytes)
             if a.dtype == .float64 {
-                Self.invert(size, source.assumingMemoryBound(to: Double.self), target.assumingMemoryBound(to: Double.self))
+                Self.invert(
+                    size, source.assumingMemoryBound(to: Double.self), target.assumingMemoryBound(to: Double.self))
             } else {
-                Self.invert(size, source.assumingMemoryBound(to: Float.self), target.assumingMemoryBound(to: Float.self))
+                Self.invert(
+                    size, source.assumingMemoryBound(to: Float.self), target.assumingMemoryBound(to: Float.self))
             }
         }
         return FusedResult(outputs: [inverse], saved: [inverse], retained: [])

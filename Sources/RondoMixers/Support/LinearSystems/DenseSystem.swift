@@ -29,6 +29,7 @@ struct DenseSystem {
     ///   - u: `[batch, time, G]`.
     ///   - state: `[batch, G, N]`; becomes the one after.
     /// - Returns: `[batch, time, G, M]`.
+    /// - Throws: `RondoError` when shapes do not fit.
     func callAsFunction(_ u: Tensor, state: inout Tensor) throws -> Tensor {
         let (batch, time) = (u.shape[0], u.shape[1])
         guard time > 0 else { return try Tensor.zeros([batch, 0, u.shape[2], outputs], dtype: u.dtype) }
@@ -105,8 +106,10 @@ struct DenseSystem {
             let (width, outputs) = (system.readout.shape[0], system.readout.shape[1])
             let rows = try Tensor.concatenate(
                 [system.readout, ascending.sliced(1, 0..<(length - 1) * outputs)], axis: 1)
-            kernel = try rows.matmul(system.input.expanded(at: 2)).reshaped([width, length, outputs]).permuted([0, 2, 1])
-                .reshaped([width * outputs, length])
+            kernel = try rows.matmul(system.input.expanded(at: 2)).reshaped([width, length, outputs]).permuted([
+                0, 2, 1,
+            ])
+            .reshaped([width * outputs, length])
         }
 
         /// The weights of a block's inputs in the state at its end, `[G, count, N]`.

@@ -26,6 +26,7 @@ struct DiagonalSystem {
     ///   - u: `[batch, time, D]`.
     ///   - state: `[batch, D, n]`; becomes the one after.
     /// - Returns: `[batch, time, D]`.
+    /// - Throws: `RondoError` when shapes do not fit.
     func callAsFunction(_ u: Tensor, state: inout ComplexTensor) throws -> Tensor {
         let time = u.shape[1]
         guard time > 0 else { return u }
@@ -58,7 +59,8 @@ struct DiagonalSystem {
         let flat = [batch, count, width * size]
         let scanned = try ComplexDiagonalScan()([
             lead.real.reshaped([-1]), lead.imaginary.reshaped([-1]), parts.selecting(0, 0).reshaped(flat),
-            parts.selecting(0, 1).reshaped(flat), state.real.reshaped([batch, -1]), state.imaginary.reshaped([batch, -1]),
+            parts.selecting(0, 1).reshaped(flat), state.real.reshaped([batch, -1]),
+            state.imaginary.reshaped([batch, -1]),
         ])
         let starts = [
             try Self.starts(scanned[0], from: state.real), try Self.starts(scanned[1], from: state.imaginary),

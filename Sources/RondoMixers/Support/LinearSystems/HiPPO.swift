@@ -29,7 +29,9 @@ struct DoubleMatrix {
         return product
     }
 
-    static func * (a: DoubleMatrix, scale: Double) -> DoubleMatrix { DoubleMatrix(a.rows, a.columns) { a[$0, $1] * scale } }
+    static func * (a: DoubleMatrix, scale: Double) -> DoubleMatrix {
+        DoubleMatrix(a.rows, a.columns) { a[$0, $1] * scale }
+    }
 
     static func + (a: DoubleMatrix, b: DoubleMatrix) -> DoubleMatrix {
         DoubleMatrix(a.rows, a.columns) { a[$0, $1] + b[$0, $1] }
@@ -193,5 +195,7 @@ enum HiPPO {
     }
 
     /// P of LegS.
-    static func lowRank(_ size: Int) -> DoubleMatrix { DoubleMatrix(size, 1) { n, _ in (Double(n) + 0.5).squareRoot() } }
+    static func lowRank(_ size: Int) -> DoubleMatrix {
+        DoubleMatrix(size, 1) { n, _ in (Double(n) + 0.5).squareRoot() }
+    }
 }

@@ -25,7 +25,9 @@ struct LowRankDynamics {
     ///
     /// - Parameters:
     ///   - x: States `[batch, D, n]`.
-    ///   - input: Inputs `[batch, D, 1]`.
+    ///   - u: Inputs `[batch, D, 1]`.
+    /// - Returns: The states after the position.
+    /// - Throws: `RondoError` when shapes do not fit.
     func advance(_ x: ComplexTensor, input u: Tensor) throws -> ComplexTensor {
         let rate = try 2 / step
         let forward = ComplexTensor(try rate + eigenvalues.real, eigenvalues.imaginary)

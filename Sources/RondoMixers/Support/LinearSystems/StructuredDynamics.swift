@@ -30,7 +30,8 @@ public enum SpectrumInitialization: String, Codable, Sendable, CaseIterable {
             return (
                 damped,
                 (0..<half).map { _ in
-                    (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &generator) } * size.squareRoot()
+                    (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &generator) }
+                        * size.squareRoot()
                 }
             )
         }
@@ -45,7 +46,9 @@ public enum Discretization: String, Codable, Sendable, CaseIterable {
     case bilinear
 
     /// λ and b / B of continuous eigenvalues and steps of shapes that broadcast.
-    func callAsFunction(_ continuous: ComplexTensor, step: Tensor) throws -> (lambda: ComplexTensor, gain: ComplexTensor) {
+    func callAsFunction(_ continuous: ComplexTensor, step: Tensor) throws -> (
+        lambda: ComplexTensor, gain: ComplexTensor
+    ) {
         let scaled = try continuous.mapped { try $0 * step }
         switch self {
         case .zeroOrderHold:
@@ -119,7 +122,8 @@ struct StructuredDynamics: Module {
     func system(_ discretization: Discretization) throws -> DiagonalSystem {
         let (lambda, gain) = try discretization(eigenvalues().mapped(forChannels), step: step())
         let entry = try ComplexTensor(parts: input).mapped(forChannels)
-        return DiagonalSystem(lambda: lambda, input: try gain * entry, readout: try ComplexTensor(parts: readout), factor: 2)
+        return DiagonalSystem(
+            lambda: lambda, input: try gain * entry, readout: try ComplexTensor(parts: readout), factor: 2)
     }
 
     mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
