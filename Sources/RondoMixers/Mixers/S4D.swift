@@ -1,4 +1,4 @@
-public import RondoNN
+import RondoNN
 public import RondoTensor
 
 /// S4D: structured state spaces with diagonal dynamics.
