@@ -137,8 +137,8 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
 extension LanguageModelConfiguration {
     /// Refuses what cannot be built.
     ///
-    /// - Throws: `RondoError` of code `invalidArgument` that names the key and its range, `notFound` for a mixer that
-    ///   does not exist.
+    /// - Throws: `RondoError` of code `invalidArgument` that names the key and its range, or the mixer that does not
+    ///   exist and the closest name.
     public func validate() throws {
         try requireValue(modelType == Self.modelType, "model_type", modelType, "\"\(Self.modelType)\"")
         try requireValue((2...1 << 24).contains(vocabSize), "vocab_size", vocabSize, "from 2 to 16777216")
@@ -169,7 +169,8 @@ extension LanguageModelConfiguration {
             do {
                 return try MixerRegistry.mixer(named: name).completedOptions(options, dModel: dModel)
             } catch let error as RondoError {
-                throw RondoError(error.code, "mixer: \(error.message)")
+                // Also a mixer that does not exist is a wrong value of the configuration.
+                throw RondoError(.invalidArgument, "mixer: \(error.message)")
             }
         }
         if let layers {

@@ -39,7 +39,7 @@ import Testing
         let named = { (text: [String]) throws -> String in
             try TrainCommand.name(for: TrainCommand.parse(text).resolvedConfiguration(environment: .init([:])))
         }
-        #expect(try named(["--text", "/a/My book.txt", "--cell", "gru"]) == "My-book-gru384")
-        #expect(try named(["--text", "-"]) == "text-lstm384")
+        #expect(try named(["--text", "/a/My book.txt", "--mixer", "gru"]) == "My-book-gru256")
+        #expect(try named(["--text", "-"]) == "text-lstm256")
     }
 }

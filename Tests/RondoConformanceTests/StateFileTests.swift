@@ -71,7 +71,7 @@ import Testing
         #expect(try rondoError { _ = try owner.read(path, like: empty()) }.code == .corruptFile)
         wrong.positions = [3, -1]
         try wrong.write(begun().named, to: path)
-        #expect(try rondoError { _ = try owner.read(path, like: empty()) }.code == .conflict)
+        #expect(try rondoError { _ = try owner.read(path, like: empty()) }.code == .corruptFile)
     }
 
     @Test func damagedAndForeignFilesAreRefused() throws {
