@@ -40,7 +40,8 @@ public struct SequenceBatch: Sendable {
         self.values = values
         self.validRanges = validRanges ?? Array(repeating: 0..<time, count: batch)
         self.documentStarts = documentStarts ?? Array(repeating: [], count: batch)
-        guard self.validRanges.count == batch, self.validRanges.allSatisfy({ $0.lowerBound >= 0 && $0.upperBound <= time })
+        guard self.validRanges.count == batch,
+            self.validRanges.allSatisfy({ $0.lowerBound >= 0 && $0.upperBound <= time })
         else {
             throw RondoError(
                 .outOfRange, "sequence batch: \(batch) rows of \(time) positions have valid ranges \(self.validRanges)")
