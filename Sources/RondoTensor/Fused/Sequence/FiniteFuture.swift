@@ -17,6 +17,8 @@ enum FiniteFuture {
     static func guarding(
         _ inputs: [Tensor], sequences: [Int], logDecay: Int? = nil, _ body: ([Tensor]) throws -> FusedResult
     ) throws -> FusedResult {
+        // A single position has nothing before it.
+        guard inputs[sequences[0]].shape[1] > 1 else { return try body(inputs) }
         let checked = sequences + (logDecay.map { [$0] } ?? [])
         if try checked.allSatisfy({ try inputs[$0].isFinite() }) { return try body(inputs) }
         let (batch, time) = (inputs[sequences[0]].shape[0], inputs[sequences[0]].shape[1])
