@@ -63,6 +63,11 @@ struct FusedCase: Sendable, CustomStringConvertible {
                 "irfft", InverseRealFourierTransform(length: length), [try draw(rows, half), try draw(rows, half)],
                 length * length)
         }
+        for (shape, size) in [([1], 1), ([3], 2), ([2, 2], 5), ([1], 33)] {
+            // Near the identity, where the reference needs no row exchanges.
+            let noise = try generator.normal(shape + [size, size], dtype: dtype) * (0.3 / Double(size).squareRoot())
+            add("matrixInverse", MatrixInverse(), [try Tensor.identity(size, dtype: dtype) + noise], size * size)
+        }
         for shape in [[1], [33], [3, 100], [0, 4]] {
             let x = try generator.normal(shape, dtype: dtype)
             add("dropout", try DropoutOperation(probability: 0.4, count: x.count, using: &generator), [x], 1)

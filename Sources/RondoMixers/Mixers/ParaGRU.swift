@@ -1,8 +1,7 @@
 import RondoNN
 public import RondoTensor
 
-/// GRU with diagonal recurrent weights, which Newton's method solves for all positions
-/// at once.
+/// GRU with diagonal recurrent weights, which Newton's method solves for all positions at once.
 public struct ParaGRU: ParaCellMixer {
     /// The shape of a ParaGRU layer.
     public struct Configuration: ParaCellConfiguration {

@@ -1,8 +1,8 @@
 import RondoNN
 public import RondoTensor
 
-/// LSTM with diagonal recurrent weights and coupled gates, which Newton's method solves for all positions
-/// at once.
+/// LSTM with diagonal recurrent weights and coupled gates, which Newton's method
+/// solves for all positions at once.
 public struct ParaLSTM: ParaCellMixer {
     /// The shape of a ParaLSTM layer.
     public struct Configuration: ParaCellConfiguration {
