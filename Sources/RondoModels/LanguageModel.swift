@@ -10,6 +10,8 @@ public struct LanguageModel: Module {
     public let configuration: LanguageModelConfiguration
     /// One vector a token.
     public var embedding: Embedding
+    /// After the embedding; the identity in most models.
+    public var embeddingNorm: ResidualBlock.Norm
     /// The layers from the bottom.
     public var layers: [ResidualBlock]
     /// The norm before the head.
@@ -29,16 +31,18 @@ public struct LanguageModel: Module {
         embedding = try Embedding(
             count: configuration.vocabSize, size: configuration.dModel, deviation: configuration.embeddingDeviation,
             dtype: dtype, using: &generator)
+        embeddingNorm = try ResidualBlock.Norm(configuration.embeddingNorm, of: configuration, dtype: dtype)
         layers = []
         for layer in configuration.everyLayer {
             layers.append(try ResidualBlock(layer, of: configuration, dtype: dtype, using: &generator))
         }
-        norm = try ResidualBlock.Norm(configuration.norm, size: configuration.dModel, dtype: dtype)
+        norm = try ResidualBlock.Norm(configuration.norm, of: configuration, dtype: dtype)
         head =
             try configuration.tieEmbeddings
             ? nil
             : Linear(
-                inputSize: configuration.dModel, outputSize: configuration.vocabSize, dtype: dtype, using: &generator)
+                inputSize: configuration.dModel, outputSize: configuration.vocabSize, bias: configuration.headBias,
+                dtype: dtype, using: &generator)
     }
 
     /// The element type of the weights.
@@ -135,23 +139,37 @@ public struct LanguageModel: Module {
                 "language model: tokens must be [batch, time] with a state of \(layers.count) layers; "
                     + "got \(inputs.shape) and \(state.layers.count)")
         }
-        var x = try embedding(
-            inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator)
+        var x = try embedded(
+            embedding(
+                inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
         for (index, layer) in layers.enumerated() {
             x = try layer(x, state: &state.layers[index], training: training, using: &generator)
         }
         return x
     }
 
+    /// What the first layer reads of the table's vectors, `[..., dModel]`.
+    func embedded(_ vectors: Tensor) throws -> Tensor {
+        let scale = configuration.embeddingScale
+        return try embeddingNorm(scale == 1 ? vectors : vectors * scale)
+    }
+
     /// Scores of all tokens from the last layer's outputs, `[..., dModel]` to `[..., vocabSize]`.
     func scores(_ outputs: Tensor) throws -> Tensor {
         let normalized = try norm(outputs)
-        return try head.map { try $0(normalized) } ?? embedding.logits(normalized)
+        return try capped(head.map { try $0(normalized) } ?? embedding.logits(normalized))
+    }
+
+    /// Scores within the configuration's soft limit.
+    func capped(_ scores: Tensor) throws -> Tensor {
+        guard let cap = configuration.logitSoftCap else { return scores }
+        return try (scores / cap).tanh() * cap
     }
 
     /// Visits every trainable parameter.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try embedding.forEachParameter(under: "embedding", visit)
+        try embeddingNorm.forEachParameter(under: "embedding_norm", visit)
         try layers.forEachParameter(under: "layers", visit)
         try norm.forEachParameter(under: "norm", visit)
         try head.forEachParameter(under: "head", visit)
@@ -172,8 +190,9 @@ extension LanguageModel {
         _ inputs: Tensor, state: inout ModelState, training: Bool, using generator: inout Generator
     ) throws -> String? {
         if let name = try state.firstNonFinite() { return "carried state \(name)" }
-        var x = try embedding(
-            inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator)
+        var x = try embedded(
+            embedding(
+                inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
         guard try x.isFinite() else { return "embedding" }
         for (index, layer) in layers.enumerated() {
             x = try layer(x, state: &state.layers[index], training: training, using: &generator)

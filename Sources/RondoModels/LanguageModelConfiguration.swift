@@ -45,6 +45,8 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
         case gelu
         /// A gated projection (Shazeer, 2020).
         case swiGLU = "swiglu"
+        /// A projection gated by GELU (Shazeer, 2020).
+        case geGLU = "geglu"
 
         var kind: FeedForward.Kind? {
             switch self {
@@ -52,6 +54,7 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
             case .relu: .relu
             case .gelu: .gelu
             case .swiGLU: .swiGLU
+            case .geGLU: .geGLU
             }
         }
     }
@@ -75,12 +78,20 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
     public var layers: [Layer]?
     /// What is normalised before every part, and at the end.
     public var norm = Norm.rms
+    /// Added to the mean square (or variance) in norms.
+    public var normEpsilon = 1e-5
+    /// What multiplies the embedding's vectors.
+    public var embeddingScale = 1.0
+    /// What is normalised right after the embedding.
+    public var embeddingNorm = Norm.none
     /// Whether a part's input is added to its output.
     public var residual = true
     /// The position-wise part after each mixer.
     public var feedForward = FeedForwardKind.none
     /// The width inside the position-wise part; chosen by its kind if `nil`.
     public var feedForwardSize: Int?
+    /// Whether the position-wise part has offsets.
+    public var feedForwardBias = false
     /// The share of token types that a sequence drops while training, in `0..<1`.
     public var embeddingDropout = 0.0
     /// The share of elements of every part's output that are dropped while training, in `0..<1`.
@@ -89,6 +100,10 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
     public var outputDropout = 0.0
     /// Whether the head's matrix is that of the embedding.
     public var tieEmbeddings = false
+    /// Whether the head has offsets; a tied head has none.
+    public var headBias = false
+    /// Scores are kept in ± this by tanh; no limit if `nil`.
+    public var logitSoftCap: Double?
 
     /// Creates the default: a byte-level model.
     public init() {}
@@ -102,7 +117,7 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
 
     /// The width inside the position-wise part: 4 times the model's, or as many parameters with a gate.
     var feedForwardWidth: Int {
-        feedForwardSize ?? (feedForward == .swiGLU ? (8 * dModel / 3 + 7) / 8 * 8 : 4 * dModel)
+        feedForwardSize ?? (feedForward.kind?.isGated == true ? (8 * dModel / 3 + 7) / 8 * 8 : 4 * dModel)
     }
 
     /// The mixer and the options of every layer, from the bottom.
@@ -151,6 +166,10 @@ extension LanguageModelConfiguration {
         try requireValue((1...10_000).contains(everyLayer.count), "layers", everyLayer.count, "at least one layer")
         try requireValue(
             (1...1 << 24).contains(feedForwardWidth), "feed_forward_size", feedForwardWidth, "from 1 to 16777216")
+        try requireValue(normEpsilon > 0 && normEpsilon < 1, "norm_epsilon", normEpsilon, "above 0 and below 1")
+        try requireValue(
+            embeddingScale > 0 && embeddingScale.isFinite, "embedding_scale", embeddingScale, "above 0")
+        if let logitSoftCap { try requireValue(logitSoftCap > 0, "logit_soft_cap", logitSoftCap, "above 0") }
         for (key, share) in [
             ("embedding_dropout", embeddingDropout), ("dropout", dropout), ("output_dropout", outputDropout),
         ] {
@@ -202,7 +221,7 @@ extension LanguageModelConfiguration {
     /// 8 D² of them.
     public var parameterEstimate: Double {
         let width = Double(dModel)
-        let feedForwardMaps = feedForward == .none ? 0.0 : feedForward == .swiGLU ? 3 : 2
+        let feedForwardMaps = feedForward.kind.map { $0.isGated ? 3.0 : 2 } ?? 0
         let each = 8 * width * width + feedForwardMaps * width * Double(feedForwardWidth)
         return Double(vocabSize) * width * (tieEmbeddings ? 1 : 2) + Double(everyLayer.count) * each
     }

@@ -20,13 +20,14 @@ public struct ResidualBlock: Module {
         _ layer: LanguageModelConfiguration.Layer, of model: LanguageModelConfiguration, dtype: DType,
         using generator: inout Generator
     ) throws {
-        norm = try Norm(model.norm, size: model.dModel, dtype: dtype)
+        norm = try Norm(model.norm, of: model, dtype: dtype)
         mixer = try MixerRegistry.mixer(named: layer.mixer).make(
             options: layer.options, dModel: model.dModel, dtype: dtype, using: &generator)
         if let kind = model.feedForward.kind {
-            feedForwardNorm = try Norm(model.norm, size: model.dModel, dtype: dtype)
+            feedForwardNorm = try Norm(model.norm, of: model, dtype: dtype)
             feedForward = try FeedForward(
-                dModel: model.dModel, hiddenSize: model.feedForwardWidth, kind: kind, dtype: dtype, using: &generator)
+                dModel: model.dModel, hiddenSize: model.feedForwardWidth, kind: kind, bias: model.feedForwardBias,
+                dtype: dtype, using: &generator)
         }
         residual = model.residual
         dropout = try Dropout(model.dropout)
@@ -63,10 +64,11 @@ public struct ResidualBlock: Module {
         /// The identity.
         case none
 
-        init(_ kind: LanguageModelConfiguration.Norm, size: Int, dtype: DType) throws {
+        init(_ kind: LanguageModelConfiguration.Norm, of model: LanguageModelConfiguration, dtype: DType) throws {
+            let (size, epsilon) = (model.dModel, model.normEpsilon)
             switch kind {
-            case .rms: self = .rms(try RMSNorm(size: size, dtype: dtype))
-            case .layer: self = .layer(try LayerNorm(size: size, dtype: dtype))
+            case .rms: self = .rms(try RMSNorm(size: size, epsilon: epsilon, dtype: dtype))
+            case .layer: self = .layer(try LayerNorm(size: size, epsilon: epsilon, dtype: dtype))
             case .none: self = .none
             }
         }

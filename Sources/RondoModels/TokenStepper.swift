@@ -21,7 +21,7 @@ struct TokenStepper: Sendable {
             throw RondoError(
                 .outOfRange, "generate: token \(token) lies outside 0..<\(model.configuration.vocabSize)")
         }
-        var x = try model.embedding.weight.sliced(0, row..<row + 1)
+        var x = try model.embedded(model.embedding.weight.sliced(0, row..<row + 1))
         for (index, layer) in model.layers.enumerated() {
             let mixed = try steppers[index](layer.norm(x), state: &state.layers[index])
             // Without a residual the result belongs to the stepper, or is a leaf of the state: both change later.
@@ -31,7 +31,7 @@ struct TokenStepper: Sendable {
             x = try layer.residual ? x + y : y
         }
         try head(model.norm(x))
-        try head.output.cast(to: .float32).withUnsafeBytes { bytes in
+        try model.capped(head.output).cast(to: .float32).withUnsafeBytes { bytes in
             logits.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
         }
     }

@@ -9,13 +9,18 @@ public struct FeedForward: Module {
         case silu
         /// SiLU of a second projection, times the first (Shazeer, 2020).
         case swiGLU = "swiglu"
+        /// GELU of a second projection (its tanh form), times the first.
+        case geGLU = "geglu"
+
+        /// Whether a second projection gates the first.
+        public var isGated: Bool { self == .swiGLU || self == .geGLU }
     }
 
     /// What stands between the projections.
     public let kind: Kind
     /// To the hidden width.
     public var up: Linear
-    /// To the hidden width, through the SiLU; only SwiGLU has it.
+    /// To the hidden width, through the nonlinearity; only gated kinds have it.
     public var gate: Linear?
     /// Back to `dModel`.
     public var down: Linear
@@ -28,7 +33,7 @@ public struct FeedForward: Module {
         self.kind = kind
         up = try Linear(inputSize: dModel, outputSize: hiddenSize, bias: bias, dtype: dtype, using: &generator)
         gate =
-            try kind == .swiGLU
+            try kind.isGated
             ? Linear(inputSize: dModel, outputSize: hiddenSize, bias: bias, dtype: dtype, using: &generator) : nil
         down = try Linear(inputSize: hiddenSize, outputSize: dModel, bias: bias, dtype: dtype, using: &generator)
     }
@@ -41,6 +46,7 @@ public struct FeedForward: Module {
         case .gelu: return try down(hidden.gelu())
         case .silu: return try down(hidden.silu())
         case .swiGLU: return try down(gate.map { try hidden * $0(x).silu() } ?? hidden)
+        case .geGLU: return try down(gate.map { try hidden * $0(x).unary(.geluTanh) } ?? hidden)
         }
     }
 

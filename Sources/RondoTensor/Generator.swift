@@ -11,12 +11,26 @@ public struct Generator: Sendable, Equatable, Codable {
     public private(set) var position: UInt64
     /// How many streams have been split off.
     private var children: UInt64 = 0
+    /// Whether draws are zeros that take no memory: for models that only say which parameters they have.
+    private(set) var drawsZeros = false
+
+    /// `drawsZeros` is no part of a saved generator.
+    private enum CodingKeys: String, CodingKey { case seed, stream, position, children }
 
     /// Creates the generator of a seed and stream, at its beginning.
     public init(seed: UInt64, stream: UInt64 = 0) {
         self.seed = seed
         self.stream = stream
         self.position = 0
+    }
+
+    /// A generator whose tensors are zeros without memory of their own.
+    ///
+    /// A model made with it has the names and shapes of its parameters, which a file then replaces, at no cost.
+    public static var placeholder: Generator {
+        var generator = Generator(seed: 0)
+        generator.drawsZeros = true
+        return generator
     }
 
     /// Reserves `count` draws (rounded up to whole Philox blocks of four) and returns the position of the first.

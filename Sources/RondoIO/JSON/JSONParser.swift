@@ -32,19 +32,36 @@ extension JSONValue {
     public init(contentsOf path: String) throws {
         self = try JSONValue(parsing: FileSystem.readBytes(path), source: path)
     }
+
+    /// Reads and parses a JSON file of a Python program: `Infinity`, `-Infinity` and `NaN` stand for the objects
+    /// `{"__float__": "Infinity"}` and so on, the other way in which such programs write them.
+    ///
+    /// - Parameter path: The file.
+    /// - Throws: `RondoError` with the path, line and column.
+    public init(foreignContentsOf path: String) throws {
+        let text = try FileSystem.readBytes(path)
+        self = try text.withUnsafeBufferPointer { buffer in
+            var parser = JSONParser(bytes: buffer, source: path, takesNonFinite: true)
+            return try parser.parseDocument()
+        }
+    }
 }
 
 /// A recursive-descent parser over UTF-8 bytes.
 private struct JSONParser {
     private static let maximumDepth = 200
+    private static let nonFinite = ["Infinity", "-Infinity", "NaN"]
 
     let bytes: UnsafeBufferPointer<UInt8>
     let source: String
+    /// Whether `Infinity`, `-Infinity` and `NaN` are values.
+    let takesNonFinite: Bool
     private var index = 0
 
-    init(bytes: UnsafeBufferPointer<UInt8>, source: String) {
+    init(bytes: UnsafeBufferPointer<UInt8>, source: String, takesNonFinite: Bool = false) {
         self.bytes = bytes
         self.source = source
+        self.takesNonFinite = takesNonFinite
     }
 
     mutating func parseDocument() throws -> JSONValue {
@@ -57,6 +74,10 @@ private struct JSONParser {
     private mutating func parseValue(depth: Int) throws -> JSONValue {
         guard depth < Self.maximumDepth else { throw failure("nested more than \(Self.maximumDepth) levels deep") }
         skipSpace()
+        if takesNonFinite, let word = Self.nonFinite.first(where: { bytes[index...].starts(with: $0.utf8) }) {
+            index += word.utf8.count
+            return ["__float__": .string(word)]
+        }
         switch peek {
         case UInt8(ascii: "{"): return try parseObject(depth: depth)
         case UInt8(ascii: "["): return try parseArray(depth: depth)

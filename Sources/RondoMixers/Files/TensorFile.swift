@@ -28,6 +28,12 @@ public struct TensorFile: Sendable {
     /// The text kept with the tensors.
     public var metadata: [String: String] { file.metadata }
 
+    /// The names of all tensors, in the order of their data.
+    public var names: [String] { file.entries.map(\.name) }
+
+    /// The shape of a tensor, if there is one of that name.
+    public func shape(_ name: String) -> [Int]? { try? file.entry(name).shape }
+
     /// Opens a file and compares it with its check value.
     ///
     /// - Parameters:

@@ -19,6 +19,8 @@ public struct Mamba: SequenceMixer {
         public var bias = false
         /// Whether step size, B and C are normalised (root mean square), as in Falcon-Mamba.
         public var normalizesParameters = false
+        /// Added to the mean square where they are normalised.
+        public var parameterNormEpsilon = 1e-6
 
         /// Creates the defaults.
         public init() {}
@@ -30,6 +32,9 @@ public struct Mamba: SequenceMixer {
             try requireValue((1...1024).contains(convWidth), "conv_width", convWidth, "from 1 to 1024")
             try requireValue(
                 (1...1 << 20).contains(rank(dModel)), "time_step_rank", rank(dModel), "from 1 to 1048576")
+            try requireValue(
+                parameterNormEpsilon > 0 && parameterNormEpsilon < 1, "parameter_norm_epsilon", parameterNormEpsilon,
+                "above 0 and below 1")
         }
 
         func rank(_ dModel: Int) -> Int { timeStepRank ?? (dModel + 15) / 16 }
@@ -119,7 +124,8 @@ public struct Mamba: SequenceMixer {
         let ranges = [0..<rank, rank..<rank + states, rank + states..<rank + 2 * states]
         let parts = try ranges.map { range in
             let part = try all.channels(range)
-            return try configuration.normalizesParameters ? Normalization(.rms, epsilon: 1e-6)([part])[0] : part
+            guard configuration.normalizesParameters else { return part }
+            return try Normalization(.rms, epsilon: configuration.parameterNormEpsilon)([part])[0]
         }
         return (try timeStep(parts[0]).softplus(), parts[1], parts[2])
     }

@@ -15,12 +15,18 @@ public struct Mamba2: SequenceMixer {
         public var groups = 1
         /// Taps of the convolution before the recurrence.
         public var convWidth = 4
+        /// Whether the convolution has offsets.
+        public var convBias = true
+        /// Whether the input and output maps have offsets.
+        public var bias = false
         /// The least step size after its softplus.
         public var timeStepMin = 0.0
         /// The largest step size after its softplus; no limit if `nil`.
         public var timeStepMax: Double?
         /// Whether the gate multiplies before the norm (as the authors do) rather than after it.
         public var gateBeforeNorm = true
+        /// Added to the mean square in the norm before the output.
+        public var normEpsilon = 1e-5
 
         /// Creates the defaults.
         public init() {}
@@ -37,6 +43,7 @@ public struct Mamba2: SequenceMixer {
             try requireValue(
                 groups >= 1 && heads(dModel) % groups == 0, "groups", groups,
                 "a divisor of the number of heads, which is \(heads(dModel))")
+            try requireValue(normEpsilon > 0 && normEpsilon < 1, "norm_epsilon", normEpsilon, "above 0 and below 1")
             try requireValue(timeStepMin >= 0, "time_step_min", timeStepMin, "at least 0")
             if let timeStepMax {
                 try requireValue(timeStepMax > timeStepMin, "time_step_max", timeStepMax, "above time_step_min")
@@ -55,7 +62,7 @@ public struct Mamba2: SequenceMixer {
             Δ = softplus(δ + b_Δ), a = exp(-Δ exp(A_log))        one number for each head
             S = a S⁻ + Δ B uᵀ                                    S: N x P for each head
             o = Sᵀ C + D u
-            y = W_out RMSNorm(o ⊙ SiLU(z))
+            y = W_out RMSNorm(o ⊙ SiLU(z))                       normalised in each group of heads
             """,
         source: "Dao and Gu, Transformers are SSMs, 2024, section 7",
         complexity: "sequence O(T E (D + N + chunk)); step O(E (D + N)); state E N + conv_width - 1 rows, E = expand D")
@@ -68,6 +75,8 @@ public struct Mamba2: SequenceMixer {
             $0.groups = 2
             $0.stateSize = 3
             $0.gateBeforeNorm = false
+            $0.bias = true
+            $0.convBias = false
         },
         MixerExample("limited step sizes", dModel: 4) {
             $0.headSize = 8
@@ -106,14 +115,17 @@ public struct Mamba2: SequenceMixer {
         let (inner, heads) = (configuration.expand * dModel, configuration.heads(dModel))
         let shared = 2 * configuration.groups * configuration.stateSize
         input = try Linear(
-            inputSize: dModel, outputSize: 2 * inner + shared + heads, bias: false, dtype: dtype, using: &generator)
+            inputSize: dModel, outputSize: 2 * inner + shared + heads, bias: configuration.bias, dtype: dtype,
+            using: &generator)
         conv = try ShortConvolution(
-            channels: inner + shared, width: configuration.convWidth, dtype: dtype, using: &generator)
+            channels: inner + shared, width: configuration.convWidth, bias: configuration.convBias, dtype: dtype,
+            using: &generator)
         timeStepBias = try TimeStep.bias(heads, dtype: dtype, using: &generator)
         aLog = try generator.uniform([heads], low: 1, high: 16, dtype: dtype).log()
         skip = try Tensor.ones([heads], dtype: dtype)
-        norm = try RMSNorm(size: inner, dtype: dtype)
-        output = try Linear(inputSize: inner, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
+        norm = try RMSNorm(size: inner, epsilon: configuration.normEpsilon, dtype: dtype)
+        output = try Linear(
+            inputSize: inner, outputSize: dModel, bias: configuration.bias, dtype: dtype, using: &generator)
     }
 
     /// Zeros.
@@ -162,7 +174,14 @@ public struct Mamba2: SequenceMixer {
     private func outputs(_ o: Tensor, _ parts: Parts, z: Tensor) throws -> Tensor {
         let read = try (o + skip.expanded(at: 1) * parts.u).joiningHeads()
         let gate = try z.silu()
-        return try output(configuration.gateBeforeNorm ? norm(read * gate) : norm(read) * gate)
+        return try output(configuration.gateBeforeNorm ? normalized(read * gate) : normalized(read) * gate)
+    }
+
+    /// The norm of each group of heads.
+    private func normalized(_ x: Tensor) throws -> Tensor {
+        guard configuration.groups > 1 else { return try norm(x) }
+        let groups = try x.splittingHeads(configuration.groups)
+        return try Normalization(.rms, epsilon: norm.epsilon)([groups])[0].joiningHeads() * norm.weight
     }
 
     /// Products for all positions, then linear attention with a scalar decay, chunk by chunk.

@@ -1,0 +1,140 @@
+import RondoNN
+import RondoTensor
+
+/// How one parameter of the model is made of the tensors of a file, and back.
+public struct TensorRule: Sendable {
+    /// A tensor of the file.
+    public struct Part: Sendable, Equatable {
+        /// Its name.
+        public var name: String
+        /// Its shape.
+        public var shape: [Int]
+
+        /// Names a tensor.
+        public init(_ name: String, _ shape: [Int]) {
+            self.name = name
+            self.shape = shape
+        }
+    }
+
+    /// What is done to the elements on the way in.
+    public enum Change: Sendable, Equatable {
+        /// Nothing.
+        case none
+        /// Times the first, plus the second.
+        case affine(Double, Double)
+        /// The last two axes change places.
+        case transposed
+    }
+
+    /// The parameter's path, as `layers.0.mixer.input.weight`.
+    public var parameter: String
+    /// The tensors, one below the other along the parameter's first axis (each reshaped to the width of its rows).
+    public var parts: [Part]
+    /// What is done to each of them.
+    public var change: Change
+
+    // MARK: - In
+
+    /// The parameter.
+    ///
+    /// - Parameters:
+    ///   - shape: The parameter's shape.
+    ///   - read: Gives the tensors of the file.
+    /// - Throws: `RondoError` when numbers of elements differ, or what `read` throws.
+    func parameter(_ shape: [Int], _ read: (Part) throws -> Tensor) throws -> Tensor {
+        let tensors = try parts.map { try changed(read($0)) }
+        if tensors.count == 1 { return try tensors[0].reshaped(shape) }
+        let width = shape.dropFirst().reduce(1, *)
+        return try Tensor.concatenate(tensors.map { try $0.reshaped([-1, width]) }, axis: 0).reshaped(shape)
+    }
+
+    private func changed(_ tensor: Tensor) throws -> Tensor {
+        switch change {
+        case .none: tensor
+        case .affine(let scale, let offset): try tensor * scale + offset
+        case .transposed: try tensor.transposed()
+        }
+    }
+
+    // MARK: - Out
+
+    /// The tensors of the file, in the order of the parts.
+    func tensors(of parameter: Tensor) throws -> [(name: String, tensor: Tensor)] {
+        let width = max(1, parameter.shape.dropFirst().reduce(1, *))
+        let rows = try parameter.reshaped([-1, width])
+        var start = 0
+        return try parts.map { part in
+            let count = part.shape.reduce(1, *) / width
+            defer { start += count }
+            return (part.name, try restored(rows.sliced(0, start..<start + count), part.shape))
+        }
+    }
+
+    private func restored(_ rows: Tensor, _ shape: [Int]) throws -> Tensor {
+        switch change {
+        case .none: return try rows.reshaped(shape)
+        case .affine(let scale, let offset): return try ((rows - offset) / scale).reshaped(shape)
+        case .transposed:
+            var turned = shape
+            turned.swapAt(shape.count - 1, shape.count - 2)
+            return try rows.reshaped(turned).transposed()
+        }
+    }
+}
+
+/// The rules for all parameters of a model.
+public struct TensorMap: Sendable {
+    private let shapes: [String: [Int]]
+    private var rules: [String: TensorRule] = [:]
+
+    /// Begins a map for a model's parameters.
+    init(_ parameters: ParameterSet) {
+        shapes = Dictionary(uniqueKeysWithValues: zip(parameters.paths, parameters.tensors.map(\.shape)))
+    }
+
+    /// The shape of a parameter; `nil` if the model has none of that path.
+    public func shape(_ parameter: String) -> [Int]? { shapes[parameter] }
+
+    /// A parameter is a tensor of another name; nothing happens if the model has no such parameter.
+    ///
+    /// - Parameters:
+    ///   - parameter: The path.
+    ///   - name: The tensor's name.
+    ///   - shape: The tensor's shape from the parameter's; the same if `nil`.
+    ///   - change: What is done to the elements on the way in.
+    public mutating func add(
+        _ parameter: String, _ name: String, shape: (([Int]) -> [Int])? = nil, _ change: TensorRule.Change = .none
+    ) {
+        guard let own = shapes[parameter] else { return }
+        add(parameter, [.init(name, shape?(own) ?? own)], change)
+    }
+
+    /// A parameter is made of several tensors, one below the other; nothing happens if the model has no such parameter.
+    public mutating func add(
+        _ parameter: String, _ parts: [TensorRule.Part], _ change: TensorRule.Change = .none
+    ) {
+        guard shapes[parameter] != nil else { return }
+        rules[parameter] = TensorRule(parameter: parameter, parts: parts, change: change)
+    }
+
+    /// A module's `weight` and `bias`, where the model has them.
+    public mutating func addLinear(_ parameter: String, _ name: String) {
+        add("\(parameter).weight", "\(name).weight")
+        add("\(parameter).bias", "\(name).bias")
+    }
+
+    /// The taps `[channels, width]` and offsets of a convolution, which files keep as `[channels, 1, width]`.
+    public mutating func addConvolution(_ parameter: String, _ name: String) {
+        add("\(parameter).weight", "\(name).weight", shape: { [$0[0], 1, $0[1]] })
+        add("\(parameter).bias", "\(name).bias")
+    }
+
+    /// The rule of a parameter.
+    func rule(_ parameter: String, family: String) throws -> TensorRule {
+        guard let rule = rules[parameter] else {
+            throw RondoError(.invalidArgument, "\(family) has no place for the parameter '\(parameter)'")
+        }
+        return rule
+    }
+}

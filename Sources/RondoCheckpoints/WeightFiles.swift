@@ -1,0 +1,86 @@
+import RondoIO
+import RondoMixers
+import RondoModels
+import RondoTensor
+
+/// The tensors of a checkpoint's folder: one file, or several with an index that says which tensor is in which.
+struct WeightFiles {
+    private static let index = "model.safetensors.index.json"
+    private let folder: String
+    private let files: [TensorFile]
+    private let owners: [String: Int]
+
+    /// Opens all files and checks their descriptions; no tensor is read.
+    ///
+    /// - Throws: `RondoError` that names the file, or says what to do about formats that are not read.
+    init(folder: String) throws {
+        self.folder = folder
+        let single = FileSystem.join(folder, ModelFolder.weights)
+        if FileSystem.kind(of: single) != nil {
+            files = [try TensorFile(single, isForeign: true)]
+            owners = Dictionary(uniqueKeysWithValues: files[0].names.map { ($0, 0) })
+            return
+        }
+        let index = FileSystem.join(folder, Self.index)
+        guard FileSystem.kind(of: index) != nil else { throw Self.noWeights(folder) }
+        let map = try Self.weightMap(index)
+        let names = Set(map.map(\.file)).sorted()
+        files = try names.map { try TensorFile(FileSystem.join(folder, $0), isForeign: true) }
+        var owners: [String: Int] = [:]
+        for (position, file) in files.enumerated() {
+            for name in file.names {
+                guard owners.updateValue(position, forKey: name) == nil else {
+                    throw RondoError(.corruptFile, "'\(folder)': tensor '\(name)' is in two files")
+                }
+            }
+        }
+        for (tensor, file) in map where owners[tensor].map({ names[$0] }) != file {
+            throw RondoError(.corruptFile, "'\(index)': tensor '\(tensor)' is not in '\(file)'")
+        }
+        self.owners = owners
+    }
+
+    /// The names of all tensors.
+    var names: [String] { owners.keys.sorted() }
+
+    /// The shape of a tensor, if there is one of that name.
+    func shape(_ name: String) -> [Int]? { owners[name].flatMap { files[$0].shape(name) } }
+
+    /// Reads a tensor as it is stored.
+    func tensor(_ name: String) throws -> Tensor {
+        guard let owner = owners[name] else {
+            throw RondoError(.notFound, "'\(folder)' has no tensor '\(name)'")
+        }
+        return try files[owner].tensor(name)
+    }
+
+    /// Which file each tensor is in; file names must be plain, so that an index cannot lead out of its folder.
+    private static func weightMap(_ path: String) throws -> [(tensor: String, file: String)] {
+        guard let map = try JSONValue(contentsOf: path)["weight_map"]?.objectValue else {
+            throw RondoError(.corruptFile, "'\(path)' has no object weight_map")
+        }
+        return try map.members.map { tensor, value in
+            guard let file = value.stringValue, file.hasSuffix(".safetensors"), !file.contains("/"),
+                !file.hasPrefix(".")
+            else {
+                throw RondoError(
+                    .corruptFile,
+                    "'\(path)': weight_map of '\(tensor)' must name a .safetensors file of the same folder")
+            }
+            return (tensor, file)
+        }
+    }
+
+    private static func noWeights(_ folder: String) -> RondoError {
+        let pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model.pt"]
+        if let pickle = pickles.first(where: { FileSystem.kind(of: FileSystem.join(folder, $0)) != nil }) {
+            return RondoError(
+                .unavailable,
+                "'\(folder)' has only '\(pickle)', a pickle, which can run any program when read; get the "
+                    + "safetensors version of the model, or convert it where you trust it: "
+                    + "model.save_pretrained(folder, safe_serialization=True)")
+        }
+        return RondoError(
+            .notFound, "'\(folder)' has neither \(ModelFolder.weights) nor \(index); name the folder of a checkpoint")
+    }
+}

@@ -1,0 +1,82 @@
+"""Writes tiny random checkpoints as transformers saves them, with the logits that it computes from them.
+
+    python3 Tests/Parity/checkpoints/write_checkpoints.py [NAME ...]
+
+needs torch and transformers (5.24 wrote the committed ones). Every folder of Tests/RondoCheckpointsTests/Vectors gets
+config.json, model.safetensors and expected.safetensors: token ids [2, T] and logits [2, T, V]. The whole pass runs
+without a cache, in float64 where the model allows it (parts that transformers fixes at float32 stay there).
+"""
+import json
+import pathlib
+import sys
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+FOLDER = pathlib.Path(__file__).parents[2] / "RondoCheckpointsTests" / "Vectors"
+VOCABULARY = 40
+LENGTH = 21
+
+transformers.logging.set_verbosity_error()
+
+
+def mamba(**changes):
+    return transformers.MambaConfig(**dict(
+        vocab_size=VOCABULARY, hidden_size=16, state_size=4, num_hidden_layers=2, time_step_rank=3) | changes)
+
+
+def falcon_mamba(**changes):
+    return transformers.FalconMambaConfig(**dict(
+        vocab_size=VOCABULARY, hidden_size=16, state_size=4, num_hidden_layers=2) | changes)
+
+
+def mamba2(**changes):
+    return transformers.Mamba2Config(**dict(
+        vocab_size=VOCABULARY, hidden_size=16, num_heads=4, head_dim=8, state_size=6, n_groups=2, num_hidden_layers=2,
+        chunk_size=8) | changes)
+
+
+CHECKPOINTS = {
+    "mamba": lambda: mamba(),
+    "mamba-bias": lambda: mamba(
+        use_bias=True, use_conv_bias=False, tie_word_embeddings=False, layer_norm_epsilon=1e-3, conv_kernel=3),
+    "falcon_mamba": lambda: falcon_mamba(mixer_rms_eps=1e-4),
+    "mamba2": lambda: mamba2(),
+    "mamba2-limits": lambda: mamba2(
+        n_groups=1, use_bias=True, use_conv_bias=False, tie_word_embeddings=True, time_step_limit=(0.01, 0.5)),
+}
+
+
+def randomize(model):
+    """Moves every parameter away from special values such as 0 and 1."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("A_log"):
+                parameter.add_(0.1 * torch.randn_like(parameter))
+            elif parameter.ndim == 1:
+                parameter.add_(0.2 * torch.randn_like(parameter))
+            else:
+                parameter.normal_(0, 0.6 / parameter.shape[-1] ** 0.5 if "embed" not in name else 1)
+
+
+def write(name, config):
+    torch.manual_seed(sum(name.encode()))
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    randomize(model)
+    folder = FOLDER / name
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    ids = torch.randint(0, VOCABULARY, (2, LENGTH))
+    with torch.no_grad():
+        try:
+            logits = model.double()(ids, use_cache=False).logits
+        except RuntimeError:
+            logits = model.float()(ids, use_cache=False).logits
+    save_file({"ids": ids.int(), "logits": logits.double().contiguous()}, folder / "expected.safetensors")
+    print(name, sum(p.numel() for p in model.parameters()), "parameters,", "logits", logits.dtype)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or CHECKPOINTS:
+        write(name, CHECKPOINTS[name]())
