@@ -8,45 +8,23 @@ extension LanguageModel {
     /// Loads a model from a folder: Rondo's own, or one that a program of a known family wrote.
     ///
     /// - Parameters:
-    ///   - checkpoint: The folder, with `config.json` and weights in one safetensors file or several.
+    ///   - folder: The folder, with `config.json` and weights in one safetensors file or several.
     ///   - dtype: The type that parameters are converted to; float32 or float64.
     /// - Throws: `RondoError` that names the file and lists every key, tensor or shape that does not fit.
     public init(checkpoint folder: String, dtype: DType = .float32) throws {
-        let path = FileSystem.join(folder, ModelFolder.configuration)
-        guard FileSystem.kind(of: path) == .file else {
-            throw RondoError(.notFound, "'\(folder)' has no \(ModelFolder.configuration); name the folder of a model")
-        }
-        let tree = try JSONValue(foreignContentsOf: path)
-        guard let object = tree.objectValue, let type = tree["model_type"]?.stringValue else {
-            throw RondoError(.corruptFile, "'\(path)': model_type must say what kind of model this is")
-        }
-        if type == LanguageModelConfiguration.modelType {
-            self = try LanguageModel(folder: folder).cast(to: dtype)
-            return
-        }
-        let family = try CheckpointFamilies.family(ofType: type, source: "'\(path)'")
-        self = try family.model(object, path: path, folder: folder, dtype: dtype)
+        self = try Checkpoint(folder: folder).model(dtype: dtype)
     }
 }
 
 extension CheckpointFamily {
-    fileprivate static func model(
-        _ object: JSONObject, path: String, folder: String, dtype: DType
-    ) throws -> LanguageModel {
-        var keys = ConfigurationReader(object, source: "'\(path)'")
-        let configuration = configuration(from: &keys)
-        try keys.finish()
-        do {
-            try configuration.validate()
-        } catch let error as RondoError {
-            throw RondoError(error.code, "'\(path)': \(error.message)")
-        }
+    static func model(_ checkpoint: Checkpoint, dtype: DType) throws -> LanguageModel {
+        let (configuration, folder) = (checkpoint.configuration, checkpoint.folder)
         var placeholder = Generator.placeholder
         let empty = try LanguageModel(configuration, dtype: dtype, using: &placeholder)
         let expected = empty.parameters
         let files = try WeightFiles(folder: folder)
         var map = TensorMap(expected)
-        addRules(to: &map, model: configuration, keys: object)
+        addRules(to: &map, model: configuration, keys: checkpoint.keys)
         try check(files, expected, map, folder: folder)
         let tensors = try zip(expected.paths, expected.tensors).map { path, parameter in
             try map.rule(path, family: modelType).parameter(parameter.shape) {

@@ -41,6 +41,7 @@ public struct TensorRule: Sendable {
     /// - Parameters:
     ///   - shape: The parameter's shape.
     ///   - read: Gives the tensors of the file.
+    /// - Returns: The parameter.
     /// - Throws: `RondoError` when numbers of elements differ, or what `read` throws.
     func parameter(_ shape: [Int], _ read: (Part) throws -> Tensor) throws -> Tensor {
         let tensors = try parts.map { try changed(read($0)) }

@@ -43,6 +43,13 @@ struct WeightFiles {
     /// The names of all tensors.
     var names: [String] { owners.keys.sorted() }
 
+    /// All tensors, file by file.
+    var stored: [StoredTensor] {
+        files.flatMap(\.entries).map {
+            StoredTensor(name: $0.name, dtype: $0.dtype.rawValue, shape: $0.shape, byteCount: $0.dataRange.count)
+        }
+    }
+
     /// The shape of a tensor, if there is one of that name.
     func shape(_ name: String) -> [Int]? { owners[name].flatMap { files[$0].shape(name) } }
 

@@ -42,6 +42,14 @@ public struct ResidualBlock: Module {
         return try joined(mixed, feedForward(feedForwardNorm(mixed)), training, &generator)
     }
 
+    /// Reads whole sequences, `[batch, time, dModel]`, from the beginning by the mixer's parallel form.
+    func parallel(_ x: Tensor) throws -> Tensor {
+        var unused = Generator(seed: 0)
+        let mixed = try joined(x, mixer.parallel(norm(x)), false, &unused)
+        guard let feedForward, let feedForwardNorm else { return mixed }
+        return try joined(mixed, feedForward(feedForwardNorm(mixed)), false, &unused)
+    }
+
     private func joined(_ x: Tensor, _ y: Tensor, _ training: Bool, _ generator: inout Generator) throws -> Tensor {
         let kept = try dropout(y, training: training, using: &generator)
         return try residual ? x + kept : kept

@@ -31,7 +31,7 @@ public struct TextGenerator: Sendable {
     public init(_ model: LanguageModel, sampling: SamplingOptions = .init(), seed: UInt64) throws {
         self.model = model
         sampler = try Sampler(sampling, seed: seed, vocabularySize: model.configuration.vocabSize)
-        stepper = try TokenStepper(model)
+        stepper = try TokenStepper(model, batch: 1)
         state = try model.initialState(batch: 1)
         logits = [Float](repeating: 0, count: model.configuration.vocabSize)
     }
@@ -101,13 +101,19 @@ public struct TextGenerator: Sendable {
 
     private mutating func advance() throws {
         guard let token = unread else { return }
-        try stepper(token, state: &state, logits: &logits)
+        try keep(stepper([token], state: &state))
         unread = nil
     }
 
     private mutating func consume(_ tokens: [Int32]) throws {
-        let scores = try model.lastLogits(Tensor(tokens, shape: [1, tokens.count]), state: &state)
-        logits = try scores.cast(to: .float32).array(of: Float.self)
+        try keep(model.lastLogits(Tensor(tokens, shape: [1, tokens.count]), state: &state))
+    }
+
+    /// Copies scores to where the sampler reads them.
+    private mutating func keep(_ scores: Tensor) throws {
+        try scores.cast(to: .float32).withUnsafeBytes { bytes in
+            logits.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
+        }
     }
 
     private func snapshot(pendingBytes: [UInt8]) throws -> GenerationState {

@@ -2,26 +2,32 @@ import RondoMixers
 import RondoNN
 import RondoTensor
 
-/// A language model one token at a time: what generation runs on.
+/// A language model one token at a time, for one or more streams side by side: what generation runs on.
 struct TokenStepper: Sendable {
     private let model: LanguageModel
     private var steppers: [any MixerStepper]
     private var head: RowProduct
+    private let batch: Int
 
-    init(_ model: LanguageModel) throws {
+    init(_ model: LanguageModel, batch: Int) throws {
         self.model = model
-        steppers = try model.layers.map { try $0.mixer.makeStepper(batch: 1) }
-        head = try RowProduct(weight: model.head?.weight ?? model.embedding.weight, bias: model.head?.bias, rows: 1)
+        self.batch = batch
+        steppers = try model.layers.map { try $0.mixer.makeStepper(batch: batch) }
+        head = try RowProduct(
+            weight: model.head?.weight ?? model.embedding.weight, bias: model.head?.bias, rows: batch)
     }
 
-    /// Reads a token and writes the scores of the next one, `[vocabSize]`, into `logits`.
-    mutating func callAsFunction(_ token: Int32, state: inout ModelState, logits: inout [Float]) throws {
-        let row = Int(token)
-        guard (0..<model.configuration.vocabSize).contains(row) else {
+    /// Reads a token of each stream and gives the scores of the next ones, `[batch, vocabSize]`, which the next call
+    /// may overwrite.
+    mutating func callAsFunction(_ tokens: [Int32], state: inout ModelState) throws -> Tensor {
+        guard tokens.count == batch else {
+            throw RondoError(.shapeMismatch, "generate: \(batch) streams need as many tokens, got \(tokens.count)")
+        }
+        if let token = tokens.first(where: { !(0..<model.configuration.vocabSize).contains(Int($0)) }) {
             throw RondoError(
                 .outOfRange, "generate: token \(token) lies outside 0..<\(model.configuration.vocabSize)")
         }
-        var x = try model.embedded(model.embedding.weight.sliced(0, row..<row + 1))
+        var x = try model.embedded(model.embedding(Tensor(tokens)))
         for (index, layer) in model.layers.enumerated() {
             let mixed = try steppers[index](layer.norm(x), state: &state.layers[index])
             // Without a residual the result belongs to the stepper, or is a leaf of the state: both change later.
@@ -31,8 +37,6 @@ struct TokenStepper: Sendable {
             x = try layer.residual ? x + y : y
         }
         try head(model.norm(x))
-        try model.capped(head.output).cast(to: .float32).withUnsafeBytes { bytes in
-            logits.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
-        }
+        return try model.capped(head.output)
     }
 }

@@ -1,3 +1,4 @@
+import RondoCheckpoints
 import RondoIO
 import RondoModels
 import RondoTensor
@@ -36,7 +37,8 @@ enum RunLocator {
         guard FileSystem.kind(of: path) == .folder else {
             throw RondoError(.notFound, "there is no folder '\(path)'; name a run folder or a checkpoint with --model")
         }
-        if FileSystem.kind(of: FileSystem.join(path, ModelFolder.weights)) != nil { return path }
+        let weights = [ModelFolder.weights, "model.safetensors.index.json"]
+        if weights.contains(where: { FileSystem.kind(of: FileSystem.join(path, $0)) != nil }) { return path }
         let checkpoints = FileSystem.join(path, "checkpoints")
         for pointer in ["best", "latest"] {
             let file = FileSystem.join(path, pointer)
@@ -57,14 +59,14 @@ enum RunLocator {
         for _ in 0..<5 {
             let folder = try modelFolder(path)
             do {
-                return (try LanguageModel(folder: folder), folder)
+                return (try LanguageModel(checkpoint: folder), folder)
             } catch let error as RondoError where error.code == .notFound && folder != path {
                 // A training process may have replaced the checkpoint between the look and the read.
                 if try modelFolder(path) == folder { throw error }
             }
         }
         let folder = try modelFolder(path)
-        return (try LanguageModel(folder: folder), folder)
+        return (try LanguageModel(checkpoint: folder), folder)
     }
 
     /// When a run saved last, or began; `nil` if the folder holds no run.

@@ -1,4 +1,4 @@
-import RondoIO
+public import RondoIO
 public import RondoNN
 public import RondoTensor
 
@@ -30,6 +30,9 @@ public struct TensorFile: Sendable {
 
     /// The names of all tensors, in the order of their data.
     public var names: [String] { file.entries.map(\.name) }
+
+    /// The descriptions of all tensors, in the order of their data.
+    public var entries: [SafetensorsFile.Entry] { file.entries }
 
     /// The shape of a tensor, if there is one of that name.
     public func shape(_ name: String) -> [Int]? { try? file.entry(name).shape }

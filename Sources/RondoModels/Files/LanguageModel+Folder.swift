@@ -1,7 +1,7 @@
 import RondoIO
 import RondoMixers
 import RondoNN
-import RondoTensor
+public import RondoTensor
 
 /// The names of the files of a model, as in Hugging Face's repositories.
 public enum ModelFolder {
@@ -55,16 +55,24 @@ extension LanguageModel {
 
     /// Writes `config.json` and the weights into an existing folder.
     ///
+    /// - Parameters:
+    ///   - folder: The folder.
+    ///   - dtype: The type of the weights in the file; that of the model if `nil`.
     /// - Throws: `RondoError` that names the file.
-    public func write(to folder: String) throws {
+    public func write(to folder: String, dtype: DType? = nil) throws {
         try StrictJSON.write(configuration, to: FileSystem.join(folder, ModelFolder.configuration))
-        try writeWeights(to: FileSystem.join(folder, ModelFolder.weights))
+        try writeWeights(to: FileSystem.join(folder, ModelFolder.weights), dtype: dtype)
     }
 
     /// Writes the weights alone, for example averages of them.
     ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - dtype: The type of the weights in the file; that of the model if `nil`.
     /// - Throws: `RondoError` that names the file.
-    public func writeWeights(to path: String) throws {
-        try TensorFile.write(parameters, to: path, metadata: [Self.digestKey: configuration.digest()])
+    public func writeWeights(to path: String, dtype: DType? = nil) throws {
+        var all = parameters
+        if let dtype { all.tensors = try all.tensors.map { try $0.cast(to: dtype) } }
+        try TensorFile.write(all, to: path, metadata: [Self.digestKey: configuration.digest()])
     }
 }
