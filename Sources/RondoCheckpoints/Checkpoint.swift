@@ -2,7 +2,7 @@ public import RondoIO
 import RondoMixers
 public import RondoModels
 import RondoNN
-import RondoTensor
+public import RondoTensor
 
 /// A tensor in the files of a checkpoint.
 public struct StoredTensor: Sendable, Equatable {
@@ -14,6 +14,11 @@ public struct StoredTensor: Sendable, Equatable {
     public var shape: [Int]
     /// Its bytes.
     public var byteCount: Int
+
+    /// Describes a tensor of a safetensors file.
+    public init(_ entry: SafetensorsFile.Entry) {
+        (name, dtype, shape, byteCount) = (entry.name, entry.dtype.rawValue, entry.shape, entry.dataRange.count)
+    }
 }
 
 /// A folder with a model, of which only `config.json` has been read.
@@ -47,7 +52,8 @@ public struct Checkpoint: Sendable {
         guard type != LanguageModelConfiguration.modelType else {
             family = nil
             configuration = try StrictJSON.decode(LanguageModelConfiguration.self, from: tree, source: path)
-            return try Self.validate(configuration, path)
+            try Self.validate(configuration, path)
+            return
         }
         let family = try CheckpointFamilies.family(ofType: type, source: "'\(path)'")
         var reader = ConfigurationReader(object, source: "'\(path)'")
@@ -67,11 +73,13 @@ public struct Checkpoint: Sendable {
 
     /// The tensors of the weights' files, of which only the descriptions are read.
     ///
+    /// - Returns: Their descriptions, file by file.
     /// - Throws: `RondoError` for missing or damaged files.
     public func tensors() throws -> [StoredTensor] { try WeightFiles(folder: folder).stored }
 
     /// Bytes of the state of one sequence before its first token.
     ///
+    /// - Returns: The bytes.
     /// - Throws: `RondoError` when the configuration cannot be built.
     public func stateByteCount() throws -> Int {
         var placeholder = Generator.placeholder
@@ -81,6 +89,7 @@ public struct Checkpoint: Sendable {
     /// Loads the model.
     ///
     /// - Parameter dtype: The type that parameters are converted to; float32 or float64.
+    /// - Returns: The model.
     /// - Throws: `RondoError` that lists every tensor that does not fit.
     public func model(dtype: DType = .float32) throws -> LanguageModel {
         guard let family else { return try LanguageModel(folder: folder).cast(to: dtype) }

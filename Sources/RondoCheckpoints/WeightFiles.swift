@@ -45,9 +45,7 @@ struct WeightFiles {
 
     /// All tensors, file by file.
     var stored: [StoredTensor] {
-        files.flatMap(\.entries).map {
-            StoredTensor(name: $0.name, dtype: $0.dtype.rawValue, shape: $0.shape, byteCount: $0.dataRange.count)
-        }
+        files.flatMap(\.entries).map(StoredTensor.init)
     }
 
     /// The shape of a tensor, if there is one of that name.

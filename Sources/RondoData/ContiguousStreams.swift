@@ -2,17 +2,17 @@ import RondoTensor
 
 /// Parallel contiguous streams over a text, for truncated backpropagation with carried state.
 ///
-/// The text is laid out as `batch` rows, each a contiguous piece. A window is the next `time` bytes of every row, so
+/// The text is laid out as `batch` rows, each a contiguous piece. A window is the next `time` tokens of every row, so
 /// that the state after one window is the right state to begin the next with. After the last whole window of an epoch
 /// the rows begin anew and every row asks for its state to be reset. What does not fill a whole window (less than
-/// `batch * time` bytes) is left out of an epoch; a random offset, drawn anew for every epoch from the seed, decides
-/// at which ends of the text, so that over the epochs every byte is used and the borders of the rows move.
+/// `batch * time` tokens) is left out of an epoch; a random offset, drawn anew for every epoch from the seed, decides
+/// at which ends of the text, so that over the epochs every token is used and the borders of the rows move.
 public struct ContiguousStreams: Sendable {
     /// One training step's worth of text, row-major `[batch, time]`.
     public struct Window: Sendable, Equatable {
-        /// The bytes read, `[batch * time]`.
+        /// The tokens read, `[batch * time]`.
         public var inputs: [Int32]
-        /// The bytes to be predicted: each input's successor, `[batch * time]`.
+        /// The tokens to be predicted: each input's successor, `[batch * time]`.
         public var targets: [Int32]
         /// Whether a row begins a new piece of text, so that its state must be the initial one; `[batch]`.
         public var resets: [Bool]
@@ -44,7 +44,7 @@ public struct ContiguousStreams: Sendable {
     /// The stream of the first epoch's draw; keeps them apart from others made with the same seed.
     private static let offsetStream: UInt64 = 0x6F66_6673_6574
 
-    private let text: [UInt8]
+    private let text: TokenText
     private let range: Range<Int>
     private let seed: UInt64
     /// Where the first row begins in this epoch.
@@ -54,25 +54,25 @@ public struct ContiguousStreams: Sendable {
     ///
     /// - Parameters:
     ///   - text: The whole text; it is shared, not copied.
-    ///   - range: The part to draw from; `nil` is all of it. No byte outside is read or predicted.
+    ///   - range: The part to draw from; `nil` is all of it. No token outside is read or predicted.
     ///   - batch: The number of rows.
     ///   - time: The number of positions in a window.
     ///   - seed: Decides the offset of every epoch.
     /// - Throws: `RondoError` with code `invalidArgument` if the part is too short for one window.
-    public init(_ text: [UInt8], in range: Range<Int>? = nil, batch: Int, time: Int, seed: UInt64) throws {
+    public init(_ text: TokenText, in range: Range<Int>? = nil, batch: Int, time: Int, seed: UInt64) throws {
         let range = range ?? 0..<text.count
         guard batch > 0, time > 0 else {
             throw RondoError(.invalidArgument, "batch \(batch) and time \(time) must both be at least 1")
         }
         guard range.lowerBound >= 0, range.upperBound <= text.count else {
-            throw RondoError(.outOfRange, "streams: the range \(range) leaves the text of \(text.count) bytes")
+            throw RondoError(.outOfRange, "streams: the range \(range) leaves the text of \(text.count) tokens")
         }
-        // Predicting n bytes takes n + 1: the first has no predecessor.
+        // Predicting n tokens takes n + 1: the first has no predecessor.
         let (needed, overflow) = batch.multipliedReportingOverflow(by: time)
         guard !overflow, range.count > needed else {
             throw RondoError(
                 .invalidArgument,
-                "the training text has \(range.count) bytes, too few for batch \(batch) and windows of \(time): that "
+                "the training text has \(range.count) tokens, too few for batch \(batch) and windows of \(time): that "
                     + "takes more than \(overflow ? "is possible" : String(needed)); give a longer text, a smaller "
                     + "batch or shorter windows")
         }
@@ -86,7 +86,7 @@ public struct ContiguousStreams: Sendable {
         start = self.start(ofEpoch: 0)
     }
 
-    /// The number of bytes predicted in an epoch.
+    /// The number of tokens predicted in an epoch.
     public var predictedPerEpoch: Int { windowsPerEpoch * batch * time }
 
     /// Returns the next window, beginning the next epoch after the last.
@@ -123,7 +123,7 @@ public struct ContiguousStreams: Sendable {
         [Int32](unsafeUninitializedCapacity: batch * time) { tokens, count in
             for row in 0..<batch {
                 for position in 0..<time {
-                    tokens[row * time + position] = Int32(text[first + row * rowLength + position])
+                    tokens[row * time + position] = text[first + row * rowLength + position]
                 }
             }
             count = batch * time

@@ -70,7 +70,15 @@ extension Trainer {
 
     private func isEvaluationDue(_ totalSteps: Int) -> Bool {
         let interval = configuration.evaluation.interval
-        return !split.validation.isEmpty && (step == totalSteps || (interval > 0 && step.isMultiple(of: interval)))
+        guard !corpus.split.validation.isEmpty else { return false }
+        return step == totalSteps || (interval > 0 && step.isMultiple(of: interval))
+    }
+
+    /// How many tokens of the validation part are measured at most.
+    private var evaluationLimit: Int {
+        let bytes = configuration.evaluation.limitBytes
+        return bytes > 0
+            ? max(2, Int(Double(bytes) / corpus.validationBytesPerToken)) : corpus.split.validation.count
     }
 
     /// Whether the run was interrupted in the middle of the evaluation that belongs to the last step.
@@ -82,12 +90,11 @@ extension Trainer {
     /// Measures the model on the validation part; `nil` if it was asked to stop.
     private mutating func evaluate(shouldStop: () -> Bool) throws -> EvaluationMetrics? {
         let evaluation = configuration.evaluation
-        let limit = evaluation.limitBytes > 0 ? evaluation.limitBytes : split.validation.count
-        let range = split.validation.prefix(limit)
+        let range = corpus.split.validation.prefix(evaluationLimit)
         var isStopped = false
         let result = try Evaluator.evaluate(
-            bestEstimate, on: corpus.bytes, in: range, batchSize: evaluation.batchSize,
-            windowLength: configuration.windowLength
+            bestEstimate, on: corpus.text, in: range, batchSize: evaluation.batchSize,
+            bytesPerToken: corpus.validationBytesPerToken, windowLength: configuration.windowLength
         ) { done, total in
             isStopped = done < total && shouldStop()
             return !isStopped
@@ -97,7 +104,8 @@ extension Trainer {
         let isBest = result.bitsPerByte < best
         let metrics = EvaluationMetrics(
             step: step, loss: result.loss, bitsPerByte: result.bitsPerByte, predictedBytes: result.predictedBytes,
-            isComplete: range == split.validation, isBest: isBest, bestBitsPerByte: min(best, result.bitsPerByte))
+            isComplete: range == corpus.split.validation, isBest: isBest,
+            bestBitsPerByte: min(best, result.bitsPerByte))
         progress.bestBitsPerByte = metrics.bestBitsPerByte
         progress.evaluationsSinceBest = isBest ? 0 : progress.evaluationsSinceBest + 1
         progress.lastEvaluation = metrics
@@ -110,15 +118,15 @@ extension Trainer {
         TrainingPlan(
             firstStep: step, totalSteps: totalSteps, tokensPerStep: configuration.tokensPerStep,
             stepsPerEpoch: Double(streams.windowsPerEpoch) / Double(configuration.accumulation),
-            parameterCount: model.parameterCount, trainingBytes: split.training.count,
-            validationBytes: split.validation.count, corpusFingerprint: corpus.fingerprint)
+            parameterCount: model.parameterCount, trainingBytes: corpus.bytes.training.count,
+            validationBytes: corpus.bytes.validation.count, corpusFingerprint: corpus.fingerprint)
     }
 
     private func metrics(_ outcome: StepOutcome, _ watch: StopWatch, _ totalSteps: Int) -> StepMetrics {
         let windows = Double(step * configuration.accumulation)
         return StepMetrics(
             step: step, epoch: windows / Double(streams.windowsPerEpoch), loss: outcome.loss,
-            bitsPerByte: outcome.loss.bitsFromNats, gradientNorm: outcome.gradientNorm,
+            bitsPerByte: outcome.loss.bitsFromNats / corpus.trainingBytesPerToken, gradientNorm: outcome.gradientNorm,
             learningRate: outcome.learningRate, tokens: progress.tokens,
             tokensPerSecond: Double(configuration.tokensPerStep) / watch.secondsPerLap,
             secondsLeft: Double(totalSteps - step) * watch.secondsPerLap, elapsedSeconds: watch.elapsed,
@@ -150,8 +158,7 @@ extension Trainer {
     /// How many steps fit, evaluations included: these take about a third of the time a byte that training takes.
     private func stepsThatFit(seconds: Double, secondsPerStep: Double) -> Int {
         let evaluation = configuration.evaluation
-        let limit = evaluation.limitBytes > 0 ? evaluation.limitBytes : split.validation.count
-        let bytes = Double(min(limit, split.validation.count))
+        let bytes = Double(min(evaluationLimit, corpus.split.validation.count))
         let secondsPerEvaluation = bytes / Double(configuration.tokensPerStep) * secondsPerStep / 3
         let share = evaluation.interval > 0 ? secondsPerEvaluation / Double(evaluation.interval) : 0
         return max(1, Int((seconds - secondsPerEvaluation) / (secondsPerStep + share)))

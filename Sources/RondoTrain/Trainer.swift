@@ -12,8 +12,7 @@ public struct Trainer: Sendable {
     /// The model as trained so far.
     public package(set) var model: LanguageModel
     /// The text.
-    let corpus: Corpus
-    let split: Corpus.Split
+    let corpus: TokenizedCorpus
     let optimizer: any Optimizer
     var progress: TrainingProgress
     var streams: ContiguousStreams
@@ -38,17 +37,20 @@ public struct Trainer: Sendable {
     /// - Parameters:
     ///   - configuration: The run.
     ///   - corpus: The text that the configuration names.
+    ///   - tokenizer: What makes tokens of it; the bytes themselves unless given.
     /// - Throws: `RondoError` for a configuration or a text that cannot work, before any work is done.
-    public init(_ configuration: TrainingConfiguration, corpus: Corpus) throws {
+    public init(
+        _ configuration: TrainingConfiguration, corpus: Corpus, tokenizer: any Tokenizer = ByteVocabulary()
+    ) throws {
         try configuration.validate()
         var generator = Generator(seed: configuration.seed)
         var initialization = generator.split()
         let progress = TrainingProgress(
             configuration: configuration, corpusFingerprint: corpus.fingerprint, generator: generator.split())
         // The text is looked at first: making a large model takes time.
-        let (split, streams) = try Self.layOut(corpus, configuration)
+        let (text, streams) = try Self.layOut(corpus, tokenizer, configuration)
         let model = try LanguageModel(configuration.model, using: &initialization)
-        try self.init(progress, model: model, corpus: corpus, split: split, streams: streams)
+        try self.init(progress, model: model, corpus: text, streams: streams)
         self.progress.totalSteps = configuration.totalSteps(windowsPerEpoch: streams.windowsPerEpoch)
     }
 
@@ -57,13 +59,17 @@ public struct Trainer: Sendable {
     /// - Parameters:
     ///   - checkpoint: The folder of a checkpoint that a store saved.
     ///   - corpus: The same text as before.
+    ///   - tokenizer: The same tokenizer as before.
     ///   - totalSteps: A new number of steps to extend or shorten the run; `nil` keeps the plan.
     /// - Throws: `RondoError` for a damaged or foreign checkpoint, or another text.
-    public init(resuming checkpoint: String, corpus: Corpus, totalSteps: Int? = nil) throws {
+    public init(
+        resuming checkpoint: String, corpus: Corpus, tokenizer: any Tokenizer = ByteVocabulary(),
+        totalSteps: Int? = nil
+    ) throws {
         let progress = try TrainingCheckpoint.readProgress(checkpoint)
         try progress.configuration.validate()
         try corpus.requireFingerprint(progress.corpusFingerprint)
-        let (split, streams) = try Self.layOut(corpus, progress.configuration)
+        let (text, streams) = try Self.layOut(corpus, tokenizer, progress.configuration)
         let model = try LanguageModel(folder: checkpoint, averaged: false)
         guard try model.configuration == progress.configuration.model.completed() else {
             throw RondoError(
@@ -71,7 +77,7 @@ public struct Trainer: Sendable {
                 "checkpoint '\(checkpoint)': \(ModelFolder.configuration) and "
                     + "\(TrainingCheckpoint.progressFile) describe different models; resume from an earlier checkpoint")
         }
-        try self.init(progress, model: model, corpus: corpus, split: split, streams: streams)
+        try self.init(progress, model: model, corpus: text, streams: streams)
         try restore(from: checkpoint)
         if let totalSteps {
             try requireValue(totalSteps >= step, "steps", totalSteps, "at least the \(step) already done")
@@ -80,15 +86,13 @@ public struct Trainer: Sendable {
     }
 
     private init(
-        _ progress: TrainingProgress, model: LanguageModel, corpus: Corpus, split: Corpus.Split,
-        streams: ContiguousStreams
+        _ progress: TrainingProgress, model: LanguageModel, corpus: TokenizedCorpus, streams: ContiguousStreams
     ) throws {
         let configuration = progress.configuration
         let optimizer = try configuration.optimizer.makeOptimizer()
         self.progress = progress
         self.model = model
         self.corpus = corpus
-        self.split = split
         self.streams = streams
         self.optimizer = optimizer
         optimizerState = try OptimizerState(for: optimizer, module: model, role: model.role)
@@ -98,15 +102,20 @@ public struct Trainer: Sendable {
             ? WeightAverage(decay: configuration.emaDecay, parameters: model.parameters) : nil
     }
 
-    /// Splits the text and lays out the training part; refuses a text that is too short.
+    /// Splits and encodes the text and lays out the training part; refuses a text that is too short, and a tokenizer
+    /// that has more tokens than the model.
     private static func layOut(
-        _ corpus: Corpus, _ configuration: TrainingConfiguration
-    ) throws -> (Corpus.Split, ContiguousStreams) {
-        let split = try corpus.split(validationFraction: configuration.data.validationFraction)
+        _ corpus: Corpus, _ tokenizer: any Tokenizer, _ configuration: TrainingConfiguration
+    ) throws -> (TokenizedCorpus, ContiguousStreams) {
+        try requireValue(
+            configuration.model.vocabSize >= tokenizer.vocabularySize, "model.vocab_size",
+            configuration.model.vocabSize, "at least the \(tokenizer.vocabularySize) tokens of the tokenizer")
+        let text = try TokenizedCorpus(
+            corpus, tokenizer: tokenizer, validationFraction: configuration.data.validationFraction)
         let streams = try ContiguousStreams(
-            corpus.bytes, in: split.training, batch: configuration.batchSize, time: configuration.windowLength,
+            text.text, in: text.split.training, batch: configuration.batchSize, time: configuration.windowLength,
             seed: configuration.seed)
-        return (split, streams)
+        return (text, streams)
     }
 }
 

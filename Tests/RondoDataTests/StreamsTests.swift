@@ -10,7 +10,7 @@ import Testing
     @Test(arguments: [(1, 1), (1, 33), (3, 1), (3, 33), (7, 5)])
     func rowsAreContiguousAcrossWindows(batch: Int, time: Int) throws {
         let text = numbered(1000)
-        var streams = try ContiguousStreams(text, batch: batch, time: time, seed: 1)
+        var streams = try ContiguousStreams(TokenText(text), batch: batch, time: time, seed: 1)
         #expect(streams.windowsPerEpoch == 999 / (batch * time))
         var rows = [[Int32]](repeating: [], count: batch)
         for index in 0..<streams.windowsPerEpoch {
@@ -31,7 +31,7 @@ import Testing
 
     @Test func noByteOutsideTheRangeIsUsed() throws {
         let text = [UInt8](repeating: 1, count: 50) + [UInt8](repeating: 2, count: 101) + [3, 3, 3]
-        var streams = try ContiguousStreams(text, in: 50..<151, batch: 3, time: 7, seed: 5)
+        var streams = try ContiguousStreams(TokenText(text), in: 50..<151, batch: 3, time: 7, seed: 5)
         for _ in 0..<40 * streams.windowsPerEpoch {
             let window = streams.nextWindow()
             #expect((window.inputs + window.targets).allSatisfy { $0 == 2 })
@@ -40,7 +40,7 @@ import Testing
 
     @Test func epochsBeginAnewAtAnotherOffsetUntilEveryByteWasUsed() throws {
         let text = numbered(100)
-        var streams = try ContiguousStreams(text, batch: 4, time: 8, seed: 9)
+        var streams = try ContiguousStreams(TokenText(text), batch: 4, time: 8, seed: 9)
         var firsts: Set<Int32> = []
         var seen: Set<Int32> = []
         for epoch in 0..<200 {
@@ -58,9 +58,9 @@ import Testing
 
     @Test func aRestoredCursorContinuesExactly() throws {
         let text = numbered(500)
-        var original = try ContiguousStreams(text, batch: 3, time: 11, seed: 4)
+        var original = try ContiguousStreams(TokenText(text), batch: 3, time: 11, seed: 4)
         for _ in 0..<3 * original.windowsPerEpoch + 2 {
-            var copy = try ContiguousStreams(text, batch: 3, time: 11, seed: 4)
+            var copy = try ContiguousStreams(TokenText(text), batch: 3, time: 11, seed: 4)
             let saved = try JSONEncoder().encode(original.cursor)
             try copy.restore(try JSONDecoder().decode(ContiguousStreams.Cursor.self, from: saved))
             let expected = original.nextWindow()
@@ -72,7 +72,7 @@ import Testing
     @Test func theSeedDecidesTheOffsets() throws {
         let text = numbered(1000)
         func firsts(_ seed: UInt64) throws -> [Int32] {
-            var streams = try ContiguousStreams(text, batch: 20, time: 40, seed: seed)
+            var streams = try ContiguousStreams(TokenText(text), batch: 20, time: 40, seed: seed)
             return (0..<20).map { _ in streams.nextWindow().inputs[0] }
         }
         #expect(try firsts(1) == firsts(1))
@@ -82,20 +82,20 @@ import Testing
     @Test(arguments: [(100, 10, 10), (1, 1, 1), (0, 1, 1), (100, 0, 1), (100, 1, -1), (100, .max, 2)])
     func refusesWhatDoesNotFit(count: Int, batch: Int, time: Int) {
         let error = #expect(throws: RondoError.self) {
-            try ContiguousStreams(numbered(count), batch: batch, time: time, seed: 0)
+            try ContiguousStreams(TokenText(numbered(count)), batch: batch, time: time, seed: 0)
         }
         #expect(error?.code == .invalidArgument)
         #expect(error?.message.contains("\(batch)") == true)
     }
 
     @Test func theShortestTextThatFitsIsAccepted() throws {
-        var streams = try ContiguousStreams(numbered(101), batch: 10, time: 10, seed: 0)
+        var streams = try ContiguousStreams(TokenText(numbered(101)), batch: 10, time: 10, seed: 0)
         #expect(streams.windowsPerEpoch == 1)
         #expect(streams.nextWindow().targets == (1...100).map(Int32.init))
     }
 
     @Test(arguments: [(-1, 0), (0, -1), (0, 4)]) func refusesForeignCursors(epoch: Int, window: Int) throws {
-        var streams = try ContiguousStreams(numbered(100), batch: 3, time: 11, seed: 0)
+        var streams = try ContiguousStreams(TokenText(numbered(100)), batch: 3, time: 11, seed: 0)
         #expect(streams.windowsPerEpoch == 3)
         let before = streams.cursor
         let error = #expect(throws: RondoError.self) { try streams.restore(.init(epoch: epoch, window: window)) }
@@ -109,7 +109,7 @@ import Testing
     func everyByteIsPredictedExactlyOnce(batch: Int, time: Int) throws {
         let text = (0..<200).map(UInt8.init)
         for range in [0..<200, 63..<200, 199..<200, 0..<2] {
-            let windows = try EvaluationWindows(text, in: range, batch: batch, time: time)
+            let windows = try EvaluationWindows(TokenText(text), in: range, batch: batch, time: time)
             var predicted: [Int32] = []
             for window in windows {
                 #expect(window.inputs.count == windows.batch * window.time)
@@ -129,7 +129,7 @@ import Testing
 
     @Test func rowsAreContiguousAndOnlyTheirEndsAreFilledUp() throws {
         let text = (0..<24).map(UInt8.init)
-        let windows = Array(try EvaluationWindows(text, batch: 3, time: 5))
+        let windows = Array(try EvaluationWindows(TokenText(text), batch: 3, time: 5))
         #expect(windows.map(\.time) == [5, 3])
         #expect(windows.map(\.predicted) == [15, 8])
         #expect(windows.map(\.resets) == [[true, true, true], [false, false, false]])
@@ -138,7 +138,7 @@ import Testing
 
     @Test(arguments: [0..<0, 0..<1, 5..<5]) func refusesWhenThereIsNothingToPredict(range: Range<Int>) {
         let error = #expect(throws: RondoError.self) {
-            try EvaluationWindows([UInt8](repeating: 0, count: 10), in: range, time: 4)
+            try EvaluationWindows(TokenText([UInt8](repeating: 0, count: 10)), in: range, time: 4)
         }
         #expect(error?.code == .invalidArgument)
     }

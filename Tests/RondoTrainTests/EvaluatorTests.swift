@@ -32,7 +32,7 @@ import Testing
     func bitsPerByteAreThoseComputedByHand(windowLength: Int) throws {
         let (model, text) = (try model(), TinyRun.text(101))
         let expected = try nats(model, text[...])
-        let result = try Evaluator.evaluate(model, on: text, windowLength: windowLength)
+        let result = try Evaluator.evaluate(model, on: TokenText(text), windowLength: windowLength)
         #expect(result.predictedBytes == 100)
         #expect(abs(result.loss - expected.reduce(0, +) / 100) < 1e-12)
         #expect(abs(result.bitsPerByte - expected.reduce(0, +) / 100 / log(2)) < 1e-12)
@@ -42,13 +42,14 @@ import Testing
         let (model, text) = (try model(), TinyRun.text(101))
         // The bytes 50..<101 in two rows: 26 and 25 predictions, each row from the initial state.
         let expected = try nats(model, text[49..<76]) + nats(model, text[75..<101])
-        let result = try Evaluator.evaluate(model, on: text, in: 50..<101, batchSize: 2, windowLength: 7)
+        let result = try Evaluator.evaluate(model, on: TokenText(text), in: 50..<101, batchSize: 2, windowLength: 7)
         #expect(result.predictedBytes == 51)
         #expect(abs(result.loss - expected.reduce(0, +) / 51) < 1e-12)
     }
 
     @Test func anAverageOverAPartIsGivenWhenStopped() throws {
-        let result = try Evaluator.evaluate(model(), on: TinyRun.text(101), windowLength: 10) { done, _ in done < 30 }
+        let text = TokenText(TinyRun.text(101))
+        let result = try Evaluator.evaluate(model(), on: text, windowLength: 10) { done, _ in done < 30 }
         #expect(result.predictedBytes == 30)
     }
 }

@@ -56,9 +56,7 @@ struct InspectCommand: ParsableCommand {
 
     private func file() throws -> Description {
         let file = try TensorFile(path, isForeign: true)
-        let tensors = file.entries.map {
-            StoredTensor(name: $0.name, dtype: $0.dtype.rawValue, shape: $0.shape, byteCount: $0.dataRange.count)
-        }
+        let tensors = file.entries.map(StoredTensor.init)
         let metadata = file.metadata.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
         return (Self.sizes(tensors) + metadata, tensors)
     }

@@ -63,7 +63,7 @@ struct EvaluateCommand: ParsableCommand {
         let range = try validationFraction.map { try corpus.split(validationFraction: $0).validation }
         let watch = Timer()
         var lastDrawn = Timer()
-        let result = try Evaluator.evaluate(loaded.model, on: corpus.bytes, in: range, batchSize: batch) {
+        let result = try Evaluator.evaluate(loaded.model, on: TokenText(corpus.bytes), in: range, batchSize: batch) {
             done, total in
             if lastDrawn.seconds > 0.1 {
                 lastDrawn = Timer()
