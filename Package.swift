@@ -59,7 +59,7 @@ let package = Package(
         library("RondoModels", ["RondoMixers"]),
         library("RondoCheckpoints", ["RondoModels"]),
         library("RondoData", ["RondoTensor", "RondoIO"]),
-        library("RondoTrain", ["RondoModels", "RondoData"]),
+        library("RondoTrain", ["RondoModels", "RondoCheckpoints", "RondoData"]),
         library(
             "RondoCLI",
             [

@@ -8,6 +8,7 @@ FOLDER is a checkpoint that both load (config.json, model.safetensors). Needs to
 1e-7 is correct in float32. The first column compares the whole passes of the two programs.
 """
 import argparse
+import inspect
 import json
 import pathlib
 import subprocess
@@ -39,7 +40,7 @@ class Transformers:
 
     def call(self, ids, past=None, mask=None, start=0):
         arguments = dict(use_cache=True)
-        names = self.model.forward.__code__.co_varnames
+        names = inspect.signature(self.model.forward).parameters
         if mask is not None and "attention_mask" in names:
             arguments["attention_mask"] = mask
         if start and "cache_position" in names:

@@ -84,9 +84,17 @@ public struct ConfigurationReader: Sendable {
     public func finish() throws {
         let unknown = object.members.filter { !known.contains($0.key) && $0.value != .null }
             .map { "\($0.key): unknown, and might change the computation, found \($0.value.text())" }
-        let all = problems + unknown
-        guard all.isEmpty else {
-            throw RondoError(.invalidArgument, "\(source) is not supported: \(all.joined(separator: "; "))")
+        try Self.requireNone(problems + unknown, source)
+    }
+
+    /// Ends reading, without minding keys that nobody asked for.
+    ///
+    /// - Throws: `RondoError` that lists every refused value.
+    public func requireNoProblems() throws { try Self.requireNone(problems, source) }
+
+    private static func requireNone(_ problems: [String], _ source: String) throws {
+        guard problems.isEmpty else {
+            throw RondoError(.invalidArgument, "\(source) is not supported: \(problems.joined(separator: "; "))")
         }
     }
 

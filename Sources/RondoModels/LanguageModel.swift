@@ -18,6 +18,8 @@ public struct LanguageModel: Module {
     public var norm: ResidualBlock.Norm
     /// The map to the scores of tokens; without it, the embedding serves.
     public var head: Linear?
+    /// What one sequence knows before its first token, if that was learned; no parameter of the model.
+    public var learnedState: ModelState?
 
     /// Creates a model with random weights.
     ///
@@ -54,7 +56,10 @@ public struct LanguageModel: Module {
 
     /// The state before the first token of `batch` sequences.
     public func initialState(batch: Int) throws -> ModelState {
-        ModelState(layers: try layers.map { try $0.mixer.initialState(batch: batch) })
+        guard let learnedState else {
+            return ModelState(layers: try layers.map { try $0.mixer.initialState(batch: batch) })
+        }
+        return try learnedState.selectingRows(Array(repeating: 0, count: batch))
     }
 
     /// The state that the next window begins with.

@@ -1,15 +1,21 @@
 import RondoMixers
 import RondoNN
-import RondoTensor
+public import RondoTensor
 
 /// A language model one token at a time, for one or more streams side by side: what generation runs on.
-struct TokenStepper: Sendable {
+public struct TokenStepper: Sendable {
     private let model: LanguageModel
     private var steppers: [any MixerStepper]
     private var head: RowProduct
     private let batch: Int
 
-    init(_ model: LanguageModel, batch: Int) throws {
+    /// Lays a model out for reading token by token.
+    ///
+    /// - Parameters:
+    ///   - model: The model.
+    ///   - batch: The number of streams.
+    /// - Throws: `RondoError` when there is no memory.
+    public init(_ model: LanguageModel, batch: Int) throws {
         self.model = model
         self.batch = batch
         steppers = try model.layers.map { try $0.mixer.makeStepper(batch: batch) }
@@ -19,7 +25,13 @@ struct TokenStepper: Sendable {
 
     /// Reads a token of each stream and gives the scores of the next ones, `[batch, vocabSize]`, which the next call
     /// may overwrite.
-    mutating func callAsFunction(_ tokens: [Int32], state: inout ModelState) throws -> Tensor {
+    ///
+    /// - Parameters:
+    ///   - tokens: One token of each stream.
+    ///   - state: The state of all streams; becomes the one after.
+    /// - Returns: Scores, `[batch, vocabSize]`.
+    /// - Throws: `RondoError` of code `outOfRange` for a token outside the vocabulary.
+    public mutating func callAsFunction(_ tokens: [Int32], state: inout ModelState) throws -> Tensor {
         guard tokens.count == batch else {
             throw RondoError(.shapeMismatch, "generate: \(batch) streams need as many tokens, got \(tokens.count)")
         }

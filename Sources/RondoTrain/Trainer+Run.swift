@@ -93,7 +93,7 @@ extension Trainer {
         let range = corpus.split.validation.prefix(evaluationLimit)
         var isStopped = false
         let result = try Evaluator.evaluate(
-            bestEstimate, on: corpus.text, in: range, batchSize: evaluation.batchSize,
+            try bestEstimate, on: corpus.text, in: range, batchSize: evaluation.batchSize,
             bytesPerToken: corpus.validationBytesPerToken, windowLength: configuration.windowLength
         ) { done, total in
             isStopped = done < total && shouldStop()
@@ -118,7 +118,7 @@ extension Trainer {
         TrainingPlan(
             firstStep: step, totalSteps: totalSteps, tokensPerStep: configuration.tokensPerStep,
             stepsPerEpoch: Double(streams.windowsPerEpoch) / Double(configuration.accumulation),
-            parameterCount: model.parameterCount, trainingBytes: corpus.bytes.training.count,
+            parameterCount: trained.parameterCount, trainingBytes: corpus.bytes.training.count,
             validationBytes: corpus.bytes.validation.count, corpusFingerprint: corpus.fingerprint)
     }
 

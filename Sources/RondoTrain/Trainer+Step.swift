@@ -25,9 +25,9 @@ extension Trainer {
         }
         let multiplier = configuration.schedule.multiplier(step: step, totalSteps: totalSteps)
         try optimizerState.update(
-            &model, gradients: gradients, by: optimizer, rateMultiplier: multiplier,
+            &trained, gradients: gradients, by: optimizer, rateMultiplier: multiplier,
             gradientScale: norm.scale(limit: configuration.clipNorm > 0 ? configuration.clipNorm : nil))
-        try average?.update(with: model)
+        try average?.update(with: trained)
         streams = next.streams
         carried = next.state
         progress.generator = next.generator
@@ -51,13 +51,17 @@ extension Trainer {
         var loss = 0.0
         for _ in 0..<configuration.accumulation {
             let batch = try nextBatch(&next)
-            let (value, gradients, state) = try model.valueGradientsAndExtra { model in
-                let (loss, state) = try model.loss(
-                    batch.inputs, batch.targets, state: next.state, labelSmoothing: configuration.labelSmoothing,
+            let (value, gradients, state) = try trained.valueGradientsAndExtra { tracked in
+                let model = try tracked.model()
+                // A learned beginning gets its derivatives from windows that begin with it: all of them.
+                let before =
+                    try configuration.adapters.tunesState
+                    ? model.initialState(batch: configuration.batchSize) : next.state
+                return try model.loss(
+                    batch.inputs, batch.targets, state: before, labelSmoothing: configuration.labelSmoothing,
                     training: true, using: &next.generator)
-                return (loss, state)
             }
-            next.state = try model.carrying(state)
+            next.state = try trained.base.carrying(state)
             loss += try value.scalar() / Double(configuration.accumulation)
             try accumulator.add(gradients, tokens: batch.targets.count)
         }
@@ -70,7 +74,7 @@ extension Trainer {
     /// Takes the next window; at the beginning of an epoch the state begins anew.
     func nextBatch(_ next: inout StepInputs) throws -> (inputs: Tensor, targets: Tensor) {
         let window = next.streams.nextWindow()
-        if window.resets.contains(true) { next.state = try model.initialState(batch: configuration.batchSize) }
+        if window.resets.contains(true) { next.state = try trained.base.initialState(batch: configuration.batchSize) }
         let shape = [configuration.batchSize, configuration.windowLength]
         return (try Tensor(window.inputs, shape: shape), try Tensor(window.targets, shape: shape))
     }
@@ -94,13 +98,14 @@ extension Trainer {
     }
 
     private func firstNonFiniteValue() throws -> String? {
-        for (path, tensor) in zip(model.parameters.paths, model.parameters.tensors) where try !tensor.isFinite() {
+        let parameters = trained.parameters
+        for (path, tensor) in zip(parameters.paths, parameters.tensors) where try !tensor.isFinite() {
             return "the parameter '\(path)'"
         }
         var next = StepInputs(streams: streams, state: carried, generator: progress.generator)
         for _ in 0..<configuration.accumulation {
             let batch = try nextBatch(&next)
-            if let layer = try model.firstNonFinitePart(
+            if let layer = try trained.model().firstNonFinitePart(
                 batch.inputs, state: &next.state, training: true, using: &next.generator)
             {
                 return "the output of '\(layer)'"

@@ -9,8 +9,8 @@ import RondoTensor
 ///
 /// A trainer is a value: a copy trains on its own.
 public struct Trainer: Sendable {
-    /// The model as trained so far.
-    public package(set) var model: LanguageModel
+    /// What is trained, as far as it has come.
+    public package(set) var trained: TrainedModel
     /// The text.
     let corpus: TokenizedCorpus
     let optimizer: any Optimizer
@@ -29,8 +29,12 @@ public struct Trainer: Sendable {
     public var step: Int { progress.step }
     /// The number of steps when the run is complete; `nil` while a limit in minutes waits for the speed.
     public var totalSteps: Int? { progress.totalSteps }
+    /// The model as trained so far.
+    public var model: LanguageModel { get throws { try trained.model() } }
     /// The model to measure and to use: the averaged weights if an average is kept.
-    public var bestEstimate: LanguageModel { average?.applied(to: model) ?? model }
+    public var bestEstimate: LanguageModel {
+        get throws { try (average?.applied(to: trained) ?? trained).model() }
+    }
 
     /// Begins a run.
     ///
@@ -38,9 +42,12 @@ public struct Trainer: Sendable {
     ///   - configuration: The run.
     ///   - corpus: The text that the configuration names.
     ///   - tokenizer: What makes tokens of it; the bytes themselves unless given.
+    ///   - initial: The model to go on from, of the configuration's shape; a random one if `nil`. If the configuration
+    ///     asks for adapters, it stays as it is.
     /// - Throws: `RondoError` for a configuration or a text that cannot work, before any work is done.
     public init(
-        _ configuration: TrainingConfiguration, corpus: Corpus, tokenizer: any Tokenizer = ByteVocabulary()
+        _ configuration: TrainingConfiguration, corpus: Corpus, tokenizer: any Tokenizer = ByteVocabulary(),
+        initial: LanguageModel? = nil
     ) throws {
         try configuration.validate()
         var generator = Generator(seed: configuration.seed)
@@ -49,8 +56,9 @@ public struct Trainer: Sendable {
             configuration: configuration, corpusFingerprint: corpus.fingerprint, generator: generator.split())
         // The text is looked at first: making a large model takes time.
         let (text, streams) = try Self.layOut(corpus, tokenizer, configuration)
-        let model = try LanguageModel(configuration.model, using: &initialization)
-        try self.init(progress, model: model, corpus: text, streams: streams)
+        let model = try initial ?? LanguageModel(configuration.model, using: &initialization)
+        let trained = try configuration.adapters.trained(model, using: &initialization)
+        try self.init(progress, trained: trained, corpus: text, streams: streams)
         self.progress.totalSteps = configuration.totalSteps(windowsPerEpoch: streams.windowsPerEpoch)
     }
 
@@ -60,24 +68,25 @@ public struct Trainer: Sendable {
     ///   - checkpoint: The folder of a checkpoint that a store saved.
     ///   - corpus: The same text as before.
     ///   - tokenizer: The same tokenizer as before.
+    ///   - base: The frozen model, if adapters are trained.
     ///   - totalSteps: A new number of steps to extend or shorten the run; `nil` keeps the plan.
     /// - Throws: `RondoError` for a damaged or foreign checkpoint, or another text.
     public init(
         resuming checkpoint: String, corpus: Corpus, tokenizer: any Tokenizer = ByteVocabulary(),
-        totalSteps: Int? = nil
+        base: LanguageModel? = nil, totalSteps: Int? = nil
     ) throws {
         let progress = try TrainingCheckpoint.readProgress(checkpoint)
         try progress.configuration.validate()
         try corpus.requireFingerprint(progress.corpusFingerprint)
         let (text, streams) = try Self.layOut(corpus, tokenizer, progress.configuration)
-        let model = try LanguageModel(folder: checkpoint, averaged: false)
-        guard try model.configuration == progress.configuration.model.completed() else {
+        let trained = try Self.restored(checkpoint, progress.configuration.adapters, base: base)
+        guard try trained.base.configuration == progress.configuration.model.completed() else {
             throw RondoError(
                 .corruptFile,
                 "checkpoint '\(checkpoint)': \(ModelFolder.configuration) and "
                     + "\(TrainingCheckpoint.progressFile) describe different models; resume from an earlier checkpoint")
         }
-        try self.init(progress, model: model, corpus: text, streams: streams)
+        try self.init(progress, trained: trained, corpus: text, streams: streams)
         try restore(from: checkpoint)
         if let totalSteps {
             try requireValue(totalSteps >= step, "steps", totalSteps, "at least the \(step) already done")
@@ -86,20 +95,20 @@ public struct Trainer: Sendable {
     }
 
     private init(
-        _ progress: TrainingProgress, model: LanguageModel, corpus: TokenizedCorpus, streams: ContiguousStreams
+        _ progress: TrainingProgress, trained: TrainedModel, corpus: TokenizedCorpus, streams: ContiguousStreams
     ) throws {
         let configuration = progress.configuration
         let optimizer = try configuration.optimizer.makeOptimizer()
         self.progress = progress
-        self.model = model
+        self.trained = trained
         self.corpus = corpus
         self.streams = streams
         self.optimizer = optimizer
-        optimizerState = try OptimizerState(for: optimizer, module: model, role: model.role)
-        carried = try model.initialState(batch: configuration.batchSize)
+        optimizerState = try OptimizerState(for: optimizer, module: trained, role: trained.role)
+        carried = try trained.base.initialState(batch: configuration.batchSize)
         average =
             try configuration.emaDecay > 0
-            ? WeightAverage(decay: configuration.emaDecay, parameters: model.parameters) : nil
+            ? WeightAverage(decay: configuration.emaDecay, parameters: trained.parameters) : nil
     }
 
     /// Splits and encodes the text and lays out the training part; refuses a text that is too short, and a tokenizer
@@ -126,15 +135,35 @@ extension Trainer {
     ///
     /// - Throws: `RondoError` that names the file.
     public func write(to folder: String) throws {
-        try model.write(to: folder)
+        try write(trained, to: folder)
         try TensorFile.write(
             optimizerState.named, to: FileSystem.join(folder, TrainingCheckpoint.optimizerFile))
-        if let average {
-            try average.applied(to: model).writeWeights(to: FileSystem.join(folder, ModelFolder.averagedWeights))
+        if let average, case .whole(let model) = average.applied(to: trained) {
+            try model.writeWeights(to: FileSystem.join(folder, ModelFolder.averagedWeights))
         }
         var progress = progress
         progress.positions = carried.layerPositions
         try TrainingCheckpoint.write(progress, state: carried.named, to: folder)
+    }
+
+    private func write(_ trained: TrainedModel, to folder: String) throws {
+        switch trained {
+        case .whole(let model): try model.write(to: folder)
+        case .adapted(let base, let adapters):
+            try adapters.write(
+                to: folder, base: base, folder: configuration.initialModel ?? "", family: configuration.modelFamily)
+        }
+    }
+
+    /// What a checkpoint holds of a model.
+    private static func restored(
+        _ checkpoint: String, _ adapters: TrainingConfiguration.Adapters, base: LanguageModel?
+    ) throws -> TrainedModel {
+        guard adapters.isUsed else { return .whole(try LanguageModel(folder: checkpoint, averaged: false)) }
+        guard let base else {
+            throw RondoError(.invalidArgument, "checkpoint '\(checkpoint)' holds adapters; their model is needed too")
+        }
+        return .adapted(base: base, try ModelAdapters(folder: checkpoint, for: base))
     }
 
     private mutating func restore(from folder: String) throws {
@@ -146,7 +175,7 @@ extension Trainer {
         if let average {
             let file = try TensorFile(FileSystem.join(folder, ModelFolder.averagedWeights))
             self.average = try WeightAverage(
-                decay: average.decay, parameters: file.read(model.expectations), count: step)
+                decay: average.decay, parameters: file.read(trained.expectations), count: step)
         }
         try streams.restore(progress.cursor)
         lastCheckpoint = folder

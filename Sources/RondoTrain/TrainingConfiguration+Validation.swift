@@ -17,6 +17,11 @@ extension TrainingConfiguration {
         }
         try optimizer.validate()
         try schedule.validate()
+        try requireValue(
+            (0...65_536).contains(adapters.loraRank), "adapters.lora_rank", adapters.loraRank, "from 0 to 65536")
+        try requireValue(
+            !adapters.isUsed || initialModel != nil, "adapters", "(without a model)",
+            "used with initial_model: there must be a model to adapt")
         try validateLength()
         try validateLoop()
         try validateMemory()

@@ -11,9 +11,29 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
         public var text: [String] = []
         /// The part of the bytes at the end of the text that is kept for validation, in `0..<1`.
         public var validationFraction = 0.1
+        /// The folder or the `tokenizer.json` of the tokenizer; the bytes themselves if `nil`.
+        public var tokenizer: String?
 
         /// Creates the default: the project's own text, a tenth of it for validation.
         public init() {}
+    }
+
+    /// Small additions that are trained instead of the model.
+    public struct Adapters: Codable, Sendable, Equatable {
+        /// The rank of additions to matrices (LoRA); 0 for none.
+        public var loraRank = 0
+        /// The numerator of their scale; twice the rank if `nil`.
+        public var loraAlpha: Double?
+        /// The ends of the paths of the matrices, as `mixer.input`; all matrices of the layers if empty.
+        public var loraTargets: [String] = []
+        /// Whether the initial state is learned; every window then begins with it.
+        public var tunesState = false
+
+        /// Creates the default: none.
+        public init() {}
+
+        /// Whether the model itself stays as it is.
+        public var isUsed: Bool { loraRank > 0 || tunesState }
     }
 
     /// When and on how much of the validation part the model is measured.
@@ -44,6 +64,12 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
 
     /// The model.
     public var model: LanguageModelConfiguration
+    /// The folder of the model to go on from; a new one if `nil`.
+    public var initialModel: String?
+    /// The model type of that folder, if another program wrote it: adapters are saved under its names.
+    public var modelFamily: String?
+    /// Additions that are trained instead of the model.
+    public var adapters = Adapters()
     /// The text.
     public var data = Data()
     /// The number of contiguous streams that are read side by side.

@@ -90,8 +90,8 @@ import Testing
         let recorder = Recorder()
         _ = try trainer.run(store: store, observer: recorder) { recorder.steps.count == 5 }
         let before = try store.files(5)
-        let path = try #require(trainer.model.parameters.paths.first { $0.contains("layers.1") })
-        trainer.model.forEachParameter { name, parameter in
+        let path = try #require(trainer.trained.parameters.paths.first { $0.contains("layers.1") })
+        trainer.trained.forEachParameter { name, parameter in
             if name == path, let bad = try? parameter * .nan { parameter = bad }
         }
         let error = try rondoError { _ = try trainer.run(store: store, observer: recorder) }
@@ -105,7 +105,7 @@ import Testing
         let recorder = Recorder()
         var trainer = try Trainer(TinyRun.configuration { $0.model.norm = .layer }, corpus: TinyRun.corpus)
         // Finite weights whose products are not.
-        try trainer.model.forEachParameter { name, parameter in
+        try trainer.trained.forEachParameter { name, parameter in
             if name == "norm.bias" { parameter = try Tensor.full(parameter.shape, 10) }
             if name == "head.weight" { parameter = try Tensor.full(parameter.shape, 3e38) }
         }

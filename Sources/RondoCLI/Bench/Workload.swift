@@ -44,7 +44,7 @@ struct Workload: Sendable {
     /// All workloads, in the order in which they run by default.
     static let all: [Workload] =
         [limits, primitives, gemm] + recurrentTraining + [headwiseTraining, languageModelTraining, streamingStep]
-        + sequenceOperations + stateSpaceModels + mixerWorkloads
+        + sequenceOperations + stateSpaceModels + decoding + mixerWorkloads
 
     /// Those that measure mixers one by one.
     static let mixerWorkloads = [mixerMatrix, mixerLengths]

@@ -17,6 +17,7 @@ struct TrainCommand: ParsableCommand {
               rondo train --text book.txt --minutes 5 --out runs/book
               rondo train --text book.txt --mixer gru --steps 2000 optimizer.beta2=0.99
               rondo train --resume runs/book
+              rondo train --model mamba-130m-hf --text book.txt --lora 8 --out runs/book-lora
 
             Ctrl-C finishes the step, saves, and says how to go on. Every setting is a key of the configuration, which \
             --dry-run prints; keys without a flag are set by key=value or in the file of --config.
@@ -78,10 +79,12 @@ struct TrainCommand: ParsableCommand {
 
     private func begin(console: Console) throws {
         var configuration = try resolvedConfiguration(environment: .current)
+        let source = try ModelSource(&configuration)
         try configuration.validate()
         let corpus = try loadCorpus(&configuration, console: console)
         Runtime.threadCount = configuration.threads
-        let trainer = try Trainer(configuration, corpus: corpus)
+        let trainer = try Trainer(
+            configuration, corpus: corpus, tokenizer: source.tokenizer, initial: source.model())
         if dryRun {
             describe(configuration, console: console)
             return try printPlan(configuration)
@@ -143,23 +146,28 @@ struct TrainCommand: ParsableCommand {
         }
         if let threads = settings.loop.threads { configuration.threads = threads }
         if !settings.text.text.isEmpty { configuration.data.text = settings.text.text }
+        let source = try ModelSource(resuming: configuration)
         let corpus = try loadCorpus(&configuration, console: console)
         Runtime.threadCount = configuration.threads
-        let trainer = try restoredTrainer(configuration, corpus: corpus, folder: folder, console: console)
+        let trainer = try restoredTrainer(configuration, corpus, source, folder: folder, console: console)
         if dryRun { return try printPlan(configuration) }
         try train(trainer, in: folder, console: console)
     }
 
     /// The trainer of the last checkpoint, or of the beginning if the run was stopped before the first one.
     private func restoredTrainer(
-        _ configuration: TrainingConfiguration, corpus: Corpus, folder: RunFolder, console: Console
+        _ configuration: TrainingConfiguration, _ corpus: Corpus, _ source: ModelSource, folder: RunFolder,
+        console: Console
     ) throws -> Trainer {
         guard let checkpoint = try folder.latestCheckpoint() else {
             console.note("The run has no checkpoint yet; it begins anew.")
-            return try Trainer(configuration, corpus: corpus)
+            return try Trainer(
+                configuration, corpus: corpus, tokenizer: source.tokenizer, initial: source.model())
         }
         console.detail("Going on from \(checkpoint.path)")
-        return try Trainer(resuming: checkpoint.path, corpus: corpus, totalSteps: settings.loop.steps)
+        return try Trainer(
+            resuming: checkpoint.path, corpus: corpus, tokenizer: source.tokenizer,
+            base: configuration.adapters.isUsed ? source.model() : nil, totalSteps: settings.loop.steps)
     }
 
     // MARK: - Both
@@ -168,7 +176,7 @@ struct TrainCommand: ParsableCommand {
         var trainer = trainer
         let recorder = try RunRecorder(
             folder: folder, configuration: trainer.configuration, resumingAfter: trainer.step,
-            parameterCount: trainer.model.parameterCount, store: RunStore(store), console: console)
+            parameterCount: trainer.trained.parameterCount, store: RunStore(store), console: console)
         console.note("Run:    \(folder.path)")
         let reporter = TrainingReporter(console: console, recorder: recorder)
         let result: TrainingResult

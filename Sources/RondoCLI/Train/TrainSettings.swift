@@ -21,13 +21,16 @@ struct TrainSettings: SettingsOptions {
     @OptionGroup(title: "Model \(ConfigurationLayers.settingsMark)")
     var model: ModelSettings
 
+    @OptionGroup(title: "Going on from a model \(ConfigurationLayers.settingsMark)")
+    var adapters: AdapterSettings
+
     @OptionGroup(title: "Text \(ConfigurationLayers.settingsMark)")
     var text: TextSettings
 
     @OptionGroup(title: "Training \(ConfigurationLayers.settingsMark)")
     var loop: LoopSettings
 
-    var settings: [Setting] { model.settings + text.settings + loop.settings }
+    var settings: [Setting] { model.settings + adapters.settings + text.settings + loop.settings }
 }
 
 /// The shape of the model.
@@ -81,6 +84,39 @@ struct ModelSettings: SettingsOptions {
     }
 }
 
+/// A model to go on from, and what of it is trained.
+struct AdapterSettings: SettingsOptions {
+    @Option(
+        help: ArgumentHelp("A model, a run or a Hugging Face folder to go on from.", valueName: "dir"),
+        completion: .directory)
+    var model: String?
+
+    @Option(help: ArgumentHelp("Train only additions of this rank to its matrices (LoRA).", valueName: "rank"))
+    var lora: Int?
+
+    @Option(help: ArgumentHelp("Numerator of their scale (default: twice the rank).", valueName: "x"))
+    var loraAlpha: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "The matrices, by the end of their paths, as mixer.input; may be repeated (default: all of the layers).",
+            valueName: "name"))
+    var loraTarget: [String] = []
+
+    @Flag(inversion: .prefixedNo, help: "Train only the initial state.")
+    var tuneState: Bool?
+
+    var settings: [Setting] {
+        [
+            Setting("model", "initial_model", model),
+            Setting("lora", "adapters.lora_rank", lora),
+            Setting("lora-alpha", "adapters.lora_alpha", loraAlpha),
+            Setting("lora-target", "adapters.lora_targets", list: loraTarget),
+            Setting("tune-state", "adapters.tunes_state", tuneState),
+        ]
+    }
+}
+
 /// What is read.
 struct TextSettings: SettingsOptions {
     @Option(
@@ -91,12 +127,19 @@ struct TextSettings: SettingsOptions {
     var text: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "A folder with tokenizer.json (default: the model's, or the bytes themselves).", valueName: "dir"),
+        completion: .directory)
+    var tokenizer: String?
+
+    @Option(
         help: .text("Share at the end of the text kept for validation", default: defaults.data.validationFraction, "x"))
     var validationFraction: Double?
 
     var settings: [Setting] {
         [
             Setting("text", "data.text", list: text),
+            Setting("tokenizer", "data.tokenizer", tokenizer),
             Setting("validation-fraction", "data.validation_fraction", validationFraction),
         ]
     }

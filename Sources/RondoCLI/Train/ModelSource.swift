@@ -1,0 +1,46 @@
+import RondoCheckpoints
+import RondoData
+import RondoIO
+import RondoModels
+import RondoTensor
+import RondoTokenizers
+import RondoTrain
+
+/// Where a run's model and tokenizer come from, besides its configuration.
+struct ModelSource {
+    /// What makes tokens of the text.
+    let tokenizer: any Tokenizer
+    private let checkpoint: Checkpoint?
+
+    /// Completes a configuration: the shape of the model to go on from, paths that do not depend on the current folder,
+    /// as many tokens as the tokenizer has.
+    ///
+    /// - Throws: `RondoError` if the model's folder or the tokenizer cannot be read.
+    init(_ configuration: inout TrainingConfiguration) throws {
+        if let path = configuration.initialModel {
+            let folder = FileSystem.canonical(try RunLocator.modelFolder(path))
+            let checkpoint = try Checkpoint(folder: folder)
+            configuration.initialModel = folder
+            configuration.modelFamily = checkpoint.family?.modelType
+            configuration.model = try checkpoint.configuration.completed()
+            if configuration.data.tokenizer == nil, TextTokenizer.isPresent(in: folder) {
+                configuration.data.tokenizer = folder
+            }
+        }
+        if let path = configuration.data.tokenizer {
+            configuration.data.tokenizer = FileSystem.canonical(path)
+            let size = try TextTokenizer(path).tokenizer.vocabularySize
+            if configuration.initialModel == nil { configuration.model.vocabSize = size }
+        }
+        try self.init(resuming: configuration)
+    }
+
+    /// The sources that a completed configuration names.
+    init(resuming configuration: TrainingConfiguration) throws {
+        checkpoint = try configuration.initialModel.map { try Checkpoint(folder: $0) }
+        tokenizer = try configuration.data.tokenizer.map { try TextTokenizer($0).tokenizer } ?? ByteVocabulary()
+    }
+
+    /// The model to go on from, if there is one.
+    func model() throws -> LanguageModel? { try checkpoint?.model() }
+}
