@@ -2,6 +2,7 @@ import RondoData
 import RondoIO
 import RondoModels
 import RondoTensor
+import RondoTokenizers
 
 /// One call of `rondo generate`: what is made, what is shown of it and when, and how long it took.
 struct GenerationSession {
