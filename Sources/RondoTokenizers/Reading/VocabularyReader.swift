@@ -35,16 +35,20 @@ struct VocabularyReader {
             guard let pair = entry.arrayValue, pair.count == 2, let text = pair[0].stringValue,
                 let score = pair[1].doubleValue, score.isFinite
             else { throw node.failure("element \(index) must be a token and its score") }
-            try add(Array(text.utf8), Int32(index), in: node)
+            // Some files list a token twice; as in the tokenizers library, the last one is found.
+            append(Array(text.utf8), Int32(index))
             return score
         }
     }
 
     private mutating func add(_ bytes: [UInt8], _ id: Int32, in node: FileNode) throws {
-        guard taken.insert(id).inserted else { throw node.failure("two tokens have the number \(id)") }
-        guard ids.updateValue(id, forKey: bytes) == nil else {
-            throw node.failure("the token '\(String(decoding: bytes.prefix(40), as: UTF8.self))' is there twice")
-        }
+        guard !taken.contains(id) else { throw node.failure("two tokens have the number \(id)") }
+        append(bytes, id)
+    }
+
+    private mutating func append(_ bytes: [UInt8], _ id: Int32) {
+        taken.insert(id)
+        ids[bytes] = id
         tokens.append((bytes, id))
     }
 

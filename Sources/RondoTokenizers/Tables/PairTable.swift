@@ -32,7 +32,8 @@ final class PairTable: @unchecked Sendable {
     @inline(__always)
     private func home(_ key: UInt64) -> Int {
         let mixed = (key ^ key >> 29) &* 0x9E37_79B9_7F4A_7C15
-        return Int(truncatingIfNeeded: (mixed ^ mixed >> 32) &* 0xD6E8_FEB8_6659_FD93 >> shift)
+        let hash = (mixed ^ mixed >> 32) &* 0xD6E8_FEB8_6659_FD93
+        return Int(truncatingIfNeeded: hash >> shift)
     }
 
     /// The value of a key, or ``missing``.
