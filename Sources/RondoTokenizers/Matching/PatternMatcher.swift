@@ -179,9 +179,7 @@ struct PatternMatcher: Sendable {
             let isAfterNewline = position > begin && bytes[position - 1] == newline
             switch place {
             case .lineStart: return position == begin || (isAfterNewline && position < end)
-            case .lineEnd:
-                if position == end { return !isAfterNewline }
-                return bytes[position] == newline
+            case .lineEnd: return position == end || bytes[position] == newline
             case .textStart: return position == begin
             case .textEnd: return position == end
             case .textEndOrFinalNewline:

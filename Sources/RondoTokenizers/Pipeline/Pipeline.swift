@@ -27,7 +27,6 @@ final class Pipeline: Sendable {
         normalizer = parts.normalizer
         preTokenizer = parts.preTokenizer
         model = parts.model
-        specialIDs = Set(parts.addedTokens.filter(\.isSpecial).map(\.id))
         let all = parts.tokens + parts.addedTokens.map { ($0.content, $0.id) }
         var texts = [[UInt8]?](repeating: nil, count: Int(all.map(\.id).max() ?? -1) + 1)
         for token in all { texts[Int(token.id)] = token.bytes }
@@ -45,6 +44,9 @@ final class Pipeline: Sendable {
             texts[Int(token.id)] = pattern
         }
         self.texts = texts
+        // The tokenizers library tells special tokens by their text.
+        let specials = Set(parts.addedTokens.filter(\.isSpecial).map(\.content))
+        specialIDs = Set(texts.indices.filter { texts[$0].map(specials.contains) ?? false }.map(Int32.init))
         normalizedMatcher = AddedTokenMatcher(normalized)
     }
 
@@ -83,8 +85,9 @@ final class Pipeline: Sendable {
         _ scratch: EncodingScratch, _ output: inout [Int32]
     ) {
         guard let normalizer else { return encodeNormalized(text, startsInput, options, scratch, &output) }
-        normalizer.normalized(Array(text)).withUnsafeBufferPointer {
-            encodeNormalized($0, startsInput, options, scratch, &output)
+        let normalized = normalizer.normalized(Normalizer.Text(bytes: Array(text), startsInput: startsInput))
+        normalized.bytes.withUnsafeBufferPointer {
+            encodeNormalized($0, normalized.startsInput, options, scratch, &output)
         }
     }
 

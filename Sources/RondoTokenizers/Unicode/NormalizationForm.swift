@@ -42,6 +42,14 @@ enum NormalizationForm: String, Sendable {
         return result
     }
 
+    /// How many characters the first character of a text becomes.
+    func length(ofFirst text: [UInt8]) -> Int {
+        guard let first = String(decoding: text.prefix(4), as: UTF8.self).unicodeScalars.first else { return 1 }
+        var scalars: [UInt32] = []
+        Decompositions.shared.appendDecomposition(of: first.value, compatibly: isCompatible, to: &scalars)
+        return scalars.count
+    }
+
     private func finish(_ scalars: inout [UInt32]) {
         Self.order(&scalars)
         if composes { Self.compose(&scalars) }
