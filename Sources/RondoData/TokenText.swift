@@ -1,3 +1,5 @@
+public import RondoTokenizers
+
 /// A text as tokens; of a byte vocabulary it is the bytes themselves, which take a quarter of the memory.
 public struct TokenText: Sendable {
     private enum Storage {

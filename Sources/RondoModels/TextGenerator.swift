@@ -1,4 +1,4 @@
-import RondoIO
+public import RondoIO
 import RondoMixers
 import RondoNN
 import RondoTensor
@@ -9,8 +9,12 @@ public struct TextGenerator: Sendable {
     public private(set) var position = 0
     /// Bytes that were made but not shown when the state was saved; empty unless this continues a saved state.
     public private(set) var pendingBytes: [UInt8] = []
+    /// What the caller kept with the saved state.
+    public private(set) var companion: JSONValue?
 
     private let model: LanguageModel
+    /// Tokens that may be made; a table may be longer than the tokenizer's.
+    private let choices: Int
     private var stepper: TokenStepper
     private var state: ModelState
     private var logits: [Float]
@@ -27,13 +31,17 @@ public struct TextGenerator: Sendable {
     ///   - model: The model.
     ///   - sampling: How tokens are chosen.
     ///   - seed: Decides all draws.
+    ///   - vocabularySize: How many tokens may be made, if the model has more than text needs.
     /// - Throws: `RondoError` for options that make no sense.
-    public init(_ model: LanguageModel, sampling: SamplingOptions = .init(), seed: UInt64) throws {
+    public init(
+        _ model: LanguageModel, sampling: SamplingOptions = .init(), seed: UInt64, vocabularySize: Int? = nil
+    ) throws {
         self.model = model
-        sampler = try Sampler(sampling, seed: seed, vocabularySize: model.configuration.vocabSize)
+        choices = min(vocabularySize ?? .max, model.configuration.vocabSize)
+        sampler = try Sampler(sampling, seed: seed, vocabularySize: choices)
         stepper = try TokenStepper(model, batch: 1)
         state = try model.initialState(batch: 1)
-        logits = [Float](repeating: 0, count: model.configuration.vocabSize)
+        logits = [Float](repeating: 0, count: choices)
     }
 
     /// Goes on where a saved state ends, bit for bit.
@@ -41,16 +49,20 @@ public struct TextGenerator: Sendable {
     /// - Parameters:
     ///   - model: The model that made the state.
     ///   - sampling: How tokens are chosen from here on; `nil` for as before.
+    ///   - vocabularySize: How many tokens may be made, as before.
     ///   - path: The file that ``save(to:pendingBytes:)`` wrote.
     /// - Throws: `RondoError` for a damaged file or the state of another model.
-    public init(_ model: LanguageModel, sampling: SamplingOptions? = nil, resuming path: String) throws {
-        try self.init(model, seed: 0)
+    public init(
+        _ model: LanguageModel, sampling: SamplingOptions? = nil, vocabularySize: Int? = nil, resuming path: String
+    ) throws {
+        try self.init(model, seed: 0, vocabularySize: vocabularySize)
         let saved = try GenerationState(path, for: snapshot(pendingBytes: []))
         let header = saved.header
         sampler = try Sampler(
-            sampling ?? header.sampling, resuming: header.sampler, vocabularySize: model.configuration.vocabSize)
+            sampling ?? header.sampling, resuming: header.sampler, vocabularySize: choices)
         position = header.owner.positions[0]
         pendingBytes = header.pendingBytes.map { UInt8($0) }
+        companion = header.companion
         state = saved.state
         logits = saved.logits
     }
@@ -92,11 +104,14 @@ public struct TextGenerator: Sendable {
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - pendingBytes: Bytes made but not yet shown; ``init(_:sampling:resuming:)`` gives them back.
+    ///   - pendingBytes: Bytes made but not yet shown; ``init(_:sampling:vocabularySize:resuming:)`` gives them back.
+    ///   - companion: What else the caller needs to go on; given back too.
     /// - Throws: `RondoError` that names the file.
-    public mutating func save(to path: String, pendingBytes: [UInt8] = []) throws {
+    public mutating func save(to path: String, pendingBytes: [UInt8] = [], companion: JSONValue? = nil) throws {
         try advance()
-        try snapshot(pendingBytes: pendingBytes).write(to: path)
+        var snapshot = try snapshot(pendingBytes: pendingBytes)
+        snapshot.header.companion = companion
+        try snapshot.write(to: path)
     }
 
     private mutating func advance() throws {
@@ -112,7 +127,7 @@ public struct TextGenerator: Sendable {
     /// Copies scores to where the sampler reads them.
     private mutating func keep(_ scores: Tensor) throws {
         try scores.cast(to: .float32).withUnsafeBytes { bytes in
-            logits.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
+            logits.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<$0.count])) }
         }
     }
 

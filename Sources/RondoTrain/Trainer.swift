@@ -1,9 +1,11 @@
+import RondoCheckpoints
 public import RondoData
 import RondoIO
 import RondoMixers
 public import RondoModels
 import RondoNN
 import RondoTensor
+public import RondoTokenizers
 
 /// Trains a recurrent language model on a text: truncated backpropagation with the state carried along.
 ///

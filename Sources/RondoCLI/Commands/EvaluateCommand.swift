@@ -1,6 +1,7 @@
 import ArgumentParser
 import RondoData
 import RondoIO
+import RondoModels
 import RondoTensor
 import RondoTrain
 
@@ -20,13 +21,19 @@ struct EvaluateCommand: ParsableCommand {
               rondo evaluate --model runs/book --text other.txt
               rondo evaluate --model runs/book --text book.txt --validation-fraction 0.1
 
-            Every byte is predicted once, from all before it.
+            Every token is predicted once, from all before it.
             """)
 
     @Option(
         help: ArgumentHelp("A run folder or a checkpoint (default: the last run in runs/).", valueName: "dir"),
         completion: .directory)
     var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Small additions to the model (LoRA in PEFT's layout, or a learned state).", valueName: "dir"),
+        completion: .directory)
+    var adapter: String?
 
     @Option(
         help: ArgumentHelp("A file, a folder, or - for standard input; may be repeated.", valueName: "path"),
@@ -57,17 +64,22 @@ struct EvaluateCommand: ParsableCommand {
         Interruption.listen()
         compute.apply()
         let console = global.console
-        let loaded = try RunLocator.loadModel(model)
+        let loaded = try RunLocator.loadModel(model, adapter: adapter)
+        let tokenizer = try ModelText(folder: loaded.folder, vocabSize: loaded.model.configuration.vocabSize).encoder
         let corpus = try Corpus.load(text)
         console.note("Read: \(corpus.report.summary)")
-        let range = try validationFraction.map { try corpus.split(validationFraction: $0).validation }
+        let parts = try TokenizedCorpus(corpus, tokenizer: tokenizer, validationFraction: validationFraction ?? 0)
+        let isPart = validationFraction != nil
         let watch = Timer()
         var lastDrawn = Timer()
-        let result = try Evaluator.evaluate(loaded.model, on: TokenText(corpus.bytes), in: range, batchSize: batch) {
+        let result = try Evaluator.evaluate(
+            loaded.model, on: parts.text, in: isPart ? parts.split.validation : nil, batchSize: batch,
+            bytesPerToken: isPart ? parts.validationBytesPerToken : parts.trainingBytesPerToken
+        ) {
             done, total in
             if lastDrawn.seconds > 0.1 {
                 lastDrawn = Timer()
-                console.showProgress("\(Format.percent(Double(done) / Double(total)))  \(Format.count(done)) bytes")
+                console.showProgress("\(Format.percent(Double(done) / Double(total)))  \(Format.count(done)) tokens")
             }
             return !Interruption.isRequested
         }
@@ -82,6 +94,7 @@ struct EvaluateCommand: ParsableCommand {
         bits_per_byte  \(Format.decimals(result.bitsPerByte, 4))
         perplexity     \(Format.decimals(exp(result.loss), 4))
         bytes          \(result.predictedBytes)
+        tokens         \(result.predictedTokens)
         """
     }
 
@@ -92,6 +105,7 @@ struct EvaluateCommand: ParsableCommand {
         object["bits_per_byte"] = .real(result.bitsPerByte)
         object["perplexity"] = .real(exp(result.loss))
         object["bytes"] = .integer(result.predictedBytes)
+        object["tokens"] = .integer(result.predictedTokens)
         return JSONValue.object(object).text()
     }
 }

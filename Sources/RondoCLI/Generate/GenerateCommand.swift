@@ -9,17 +9,19 @@ import RondoTensor
 struct GenerateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "generate",
-        abstract: "Continue a text with a trained model, byte by byte, as it is made.",
+        abstract: "Continue a text with a trained model, as it is made.",
         discussion: """
             Example:
               rondo generate --model runs/book --prompt "Once upon a time" --max-tokens 500
               rondo generate --model runs/book --prompt-file a.txt --top-p 0.9 --seed 1
+              rondo generate --model mamba-130m-hf --prompt "The capital of France is" --greedy
               rondo generate --model runs/book --prompt "Chapter 1" --state-out after.state
               rondo generate --model runs/book --state-in after.state --max-tokens 500
             """)
 
     @Option(
-        help: ArgumentHelp("A run folder or a checkpoint (default: the last run in runs/).", valueName: "dir"),
+        help: ArgumentHelp(
+            "A run, a checkpoint or a Hugging Face folder (default: the last run in runs/).", valueName: "dir"),
         completion: .directory)
     var model: String?
 
@@ -31,8 +33,17 @@ struct GenerateCommand: ParsableCommand {
     )
     var promptFile: String?
 
-    @Option(help: ArgumentHelp("Bytes to make at most.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Small additions to the model (LoRA in PEFT's layout, or a learned state).", valueName: "dir"),
+        completion: .directory)
+    var adapter: String?
+
+    @Option(help: ArgumentHelp("Tokens (bytes, of a model of bytes) to make at most.", valueName: "n"))
     var maxTokens = 200
+
+    @Flag(name: .customLong("ignore-eos"), help: "Go on after the token that ends a text.")
+    var ignoreEnd = false
 
     @Option(help: ArgumentHelp("Stop before this text appears; may be repeated.", valueName: "text"))
     var stop: [String] = []
@@ -73,9 +84,10 @@ struct GenerateCommand: ParsableCommand {
         Interruption.listen()
         compute.apply()
         let console = global.console
-        let loaded = try RunLocator.loadModel(model)
+        let loaded = try RunLocator.loadModel(model, adapter: adapter)
         console.detail("Model: \(loaded.folder), \(Format.count(loaded.model.parameterCount)) parameters")
-        var session = try makeSession(loaded.model, console: console)
+        let text = try ModelText(folder: loaded.folder, vocabSize: loaded.model.configuration.vocabSize)
+        var session = try makeSession(loaded.model, text, console: console)
         try session.readPrompt(try promptBytes())
         if echo { try session.showPrompt() }
         let reason = try session.generate(maxTokens: maxTokens)
@@ -84,20 +96,25 @@ struct GenerateCommand: ParsableCommand {
         if reason == .interrupted { throw Interruption.exitStatus }
     }
 
-    private func makeSession(_ model: LanguageModel, console: Console) throws -> GenerationSession {
+    private func makeSession(
+        _ model: LanguageModel, _ text: ModelText, console: Console
+    ) throws -> GenerationSession {
         let generator: TextGenerator
         var usedSeed: UInt64?
         if let stateIn {
             generator = try TextGenerator(
-                model, sampling: sampling.isGiven ? try sampling.options() : nil, resuming: stateIn)
+                model, sampling: sampling.isGiven ? try sampling.options() : nil,
+                vocabularySize: text.vocabularySize, resuming: stateIn)
         } else {
             let seed = seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
             if self.seed == nil, !(try sampling.options()).isGreedy { console.note("seed: \(seed)") }
             usedSeed = seed
-            generator = try TextGenerator(model, sampling: sampling.options(), seed: seed)
+            generator = try TextGenerator(
+                model, sampling: sampling.options(), seed: seed, vocabularySize: text.vocabularySize)
         }
-        return GenerationSession(
-            generator, seed: usedSeed, stops: try StopStrings(stop), stream: global.json ? nil : .data)
+        return try GenerationSession(
+            generator, text: text, seed: usedSeed, stops: StopStrings(stop), stream: global.json ? nil : .data,
+            ignoresEnd: ignoreEnd)
     }
 
     private func promptBytes() throws -> [UInt8] {

@@ -2,47 +2,58 @@ import RondoData
 import RondoIO
 import RondoModels
 import RondoTensor
+import RondoTokenizers
 
 /// One call of `rondo generate`: what is made, what is shown of it and when, and how long it took.
 struct GenerationSession {
     /// Why the session ended.
     enum StopReason: String {
         case length, stop, interrupted
+        case endOfText = "end_of_text"
     }
 
     private var generator: TextGenerator
     private let seed: UInt64?
     private var stops: StopStrings
-    private var decoder = StreamingDecoder()
+    private let text: ModelText
+    private var decoder: TokenStreamDecoder
     /// Where bytes go as they are made; without one, all are kept for the result.
     private let stream: OutputStream?
-    /// A terminal must not be sent half a character.
-    private let keepsCharactersWhole: Bool
     private var prompt: [UInt8] = []
     private var shown: [UInt8] = []
+    /// Whether the token that ends a text is a token like any other.
+    private let ignoresEnd: Bool
     private var read = (tokens: 0, seconds: 0.0)
     private var made = (tokens: 0, seconds: 0.0)
 
-    init(_ generator: TextGenerator, seed: UInt64?, stops: StopStrings, stream: OutputStream?) {
+    init(
+        _ generator: TextGenerator, text: ModelText, seed: UInt64?, stops: StopStrings, stream: OutputStream?,
+        ignoresEnd: Bool = false
+    ) throws {
         self.generator = generator
+        self.text = text
         self.seed = seed
         self.stops = stops
         self.stream = stream
-        keepsCharactersWhole = stream?.isTerminal ?? false
+        self.ignoresEnd = ignoresEnd
+        // A terminal must not be sent half a character.
+        decoder = text.makeDecoder(keepsCharactersWhole: stream?.isTerminal ?? false)
+        try decoder.restore(generator.companion)
     }
 
-    /// Reads the prompt; a beginning without one starts at a new line.
+    /// Reads the prompt; a beginning without one starts at a new line, or with the token that begins a text.
     mutating func readPrompt(_ bytes: [UInt8]) throws {
         prompt = bytes
         let watch = Timer()
-        let tokens = ByteVocabulary().encode(bytes.isEmpty && generator.isAtStart ? [UInt8(ascii: "\n")] : bytes)
+        let tokens = try text.prompt(bytes, isBeginning: generator.isAtStart)
         try generator.read(tokens)
+        try decoder.observe(tokens)
         read = (tokens.count, watch.seconds)
     }
 
-    mutating func showPrompt() throws { try show(prompt) }
+    func showPrompt() throws { try stream?.write(prompt) }
 
-    /// Makes bytes until there are enough, a stop string appears, or the user asks to stop.
+    /// Makes tokens until there are enough, a stop string appears, or the user asks to stop.
     mutating func generate(maxTokens: Int) throws -> StopReason {
         let watch = Timer()
         defer { made.seconds = watch.seconds }
@@ -50,24 +61,24 @@ struct GenerationSession {
         while !stops.isStopped {
             if Interruption.isRequested { return .interrupted }
             if made.tokens >= maxTokens { return .length }
-            let byte = try ByteVocabulary().decode([generator.next()])
+            let token = try generator.next()
             made.tokens += 1
-            try show(stops.append(byte))
+            if !ignoresEnd, token == text.endToken { return .endOfText }
+            try show(stops.append(decoder.append(token)))
         }
         return .stop
     }
 
     /// Shows what was kept back because it might have been the beginning of something.
-    mutating func flush() throws { try show(stops.finish(), decoder.finish()) }
+    mutating func flush() throws { try show(stops.append(decoder.finish()) + stops.finish()) }
 
     /// Saves the state; what was kept back goes into it and is shown when it is continued.
     mutating func save(to path: String) throws {
-        let pending = decoder.pending + (stops.isStopped ? [] : stops.pending)
-        try generator.save(to: path, pendingBytes: pending)
+        let pending = (stops.isStopped ? [] : stops.pending) + decoder.pendingBytes
+        try generator.save(to: path, pendingBytes: pending, companion: decoder.saved())
     }
 
-    private mutating func show(_ bytes: [UInt8], _ more: [UInt8] = []) throws {
-        let ready = (keepsCharactersWhole && more.isEmpty ? decoder.append(bytes) : bytes) + more
+    private mutating func show(_ ready: [UInt8]) throws {
         guard !ready.isEmpty else { return }
         guard let stream else {
             shown += ready
@@ -80,8 +91,8 @@ struct GenerationSession {
 
     /// Speeds and sizes for people.
     var timingLine: String {
-        "read \(read.tokens) bytes at \(Self.rate(read)) bytes/s, made \(made.tokens) at \(Self.rate(made)) bytes/s, "
-            + "state \(Format.bytes(generator.stateByteCount))"
+        "read \(read.tokens) \(text.unit) at \(Self.rate(read)) \(text.unit)/s, made \(made.tokens) at "
+            + "\(Self.rate(made)) \(text.unit)/s, state \(Format.bytes(generator.stateByteCount))"
     }
 
     /// Text, speeds and sizes for programs.

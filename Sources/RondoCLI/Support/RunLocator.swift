@@ -37,7 +37,7 @@ enum RunLocator {
         guard FileSystem.kind(of: path) == .folder else {
             throw RondoError(.notFound, "there is no folder '\(path)'; name a run folder or a checkpoint with --model")
         }
-        let weights = [ModelFolder.weights, "model.safetensors.index.json"]
+        let weights = [ModelFolder.weights, "model.safetensors.index.json", AdapterFolder.configuration]
         if weights.contains(where: { FileSystem.kind(of: FileSystem.join(path, $0)) != nil }) { return path }
         let checkpoints = FileSystem.join(path, "checkpoints")
         for pointer in ["best", "latest"] {
@@ -54,19 +54,38 @@ enum RunLocator {
     }
 
     /// The model that a path leads to; without a path, that of the run worked on last.
-    static func loadModel(_ path: String?) throws -> (model: LanguageModel, folder: String) {
+    ///
+    /// - Parameters:
+    ///   - path: A run, a checkpoint, or a folder of another program; of adapters, their model is loaded with them.
+    ///   - adapter: The folder of adapters to put into the model.
+    static func loadModel(_ path: String?, adapter: String? = nil) throws -> (model: LanguageModel, folder: String) {
         let path = try path ?? latestRun()
         for _ in 0..<5 {
             let folder = try modelFolder(path)
             do {
-                return (try LanguageModel(checkpoint: folder), folder)
+                return try load(folder, adapter: adapter)
             } catch let error as RondoError where error.code == .notFound && folder != path {
                 // A training process may have replaced the checkpoint between the look and the read.
                 if try modelFolder(path) == folder { throw error }
             }
         }
-        let folder = try modelFolder(path)
-        return (try LanguageModel(checkpoint: folder), folder)
+        return try load(modelFolder(path), adapter: adapter)
+    }
+
+    private static func load(_ folder: String, adapter: String?) throws -> (model: LanguageModel, folder: String) {
+        guard !ModelAdapters.isFolder(folder) else {
+            guard adapter == nil else {
+                throw RondoError(
+                    .invalidArgument, "'\(folder)' holds adapters already; name the model itself with --model")
+            }
+            return try load(ModelAdapters.baseFolder(of: folder), adapter: folder)
+        }
+        let checkpoint = try Checkpoint(folder: folder)
+        let model = try checkpoint.model()
+        guard let adapter else { return (model, folder) }
+        let own = ModelAdapters.isFolder(adapter) ? adapter : try modelFolder(adapter)
+        let adapters = try ModelAdapters(folder: own, for: model, family: checkpoint.family?.modelType)
+        return (try adapters.applied(to: model), folder)
     }
 
     /// When a run saved last, or began; `nil` if the folder holds no run.

@@ -29,7 +29,7 @@ struct ModelSource {
         }
         if let path = configuration.data.tokenizer {
             configuration.data.tokenizer = FileSystem.canonical(path)
-            let size = try TextTokenizer(path).tokenizer.vocabularySize
+            let size = try Self.tokenizer(path).vocabularySize
             if configuration.initialModel == nil { configuration.model.vocabSize = size }
         }
         try self.init(resuming: configuration)
@@ -38,7 +38,14 @@ struct ModelSource {
     /// The sources that a completed configuration names.
     init(resuming configuration: TrainingConfiguration) throws {
         checkpoint = try configuration.initialModel.map { try Checkpoint(folder: $0) }
-        tokenizer = try configuration.data.tokenizer.map { try TextTokenizer($0).tokenizer } ?? ByteVocabulary()
+        tokenizer = try configuration.data.tokenizer.map { try Self.tokenizer($0) } ?? ByteVocabulary()
+    }
+
+    /// The tokenizer of a folder, or of a file.
+    private static func tokenizer(_ path: String) throws -> PipelineTokenizer {
+        let isFolder = FileSystem.kind(of: path) == .folder
+        return try PipelineTokenizer(
+            contentsOf: isFolder ? FileSystem.join(path, TextTokenizer.fileName) : path)
     }
 
     /// The model to go on from, if there is one.

@@ -105,7 +105,20 @@ extension JSONValue: ExpressibleByDictionaryLiteral {
 public struct JSONObject: Sendable, Equatable {
     /// The keys in order.
     public private(set) var keys: [String] = []
-    private var values: [String: JSONValue] = [:]
+    private var values: [ExactKey: JSONValue] = [:]
+
+    /// A key that differs from all with other bytes: to `String`, "é" in one and in two characters is the same, to JSON
+    /// it is not, and vocabularies hold both.
+    private struct ExactKey: Hashable {
+        let text: String
+
+        static func == (first: ExactKey, second: ExactKey) -> Bool { first.text.utf8.elementsEqual(second.text.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
 
     /// Creates an empty object.
     public init() {}
@@ -117,19 +130,21 @@ public struct JSONObject: Sendable, Equatable {
     ///
     /// - Parameter key: The key.
     public subscript(key: String) -> JSONValue? {
-        get { values[key] }
+        get { values[ExactKey(text: key)] }
         set {
             guard let newValue else {
-                if values.removeValue(forKey: key) != nil { keys.removeAll { $0 == key } }
+                if values.removeValue(forKey: ExactKey(text: key)) != nil {
+                    keys.removeAll { ExactKey(text: $0) == ExactKey(text: key) }
+                }
                 return
             }
-            if values.updateValue(newValue, forKey: key) == nil { keys.append(key) }
+            if values.updateValue(newValue, forKey: ExactKey(text: key)) == nil { keys.append(key) }
         }
     }
 
     /// The keys and values in order.
     public var members: [(key: String, value: JSONValue)] {
-        keys.compactMap { key in values[key].map { (key, $0) } }
+        keys.compactMap { key in values[ExactKey(text: key)].map { (key, $0) } }
     }
 }
 

@@ -12,6 +12,8 @@ struct GenerationState {
         var sampling: SamplingOptions
         var sampler: Sampler.State
         var pendingBytes: [Int]
+        /// What else the caller keeps with it.
+        var companion: JSONValue?
     }
 
     var header: Header

@@ -1,4 +1,4 @@
-import RondoData
+import RondoTokenizers
 import RondoTensor
 import Testing
 

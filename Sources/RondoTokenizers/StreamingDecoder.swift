@@ -25,7 +25,7 @@ public struct StreamingDecoder: Sendable, Codable, Equatable {
     }
 
     /// The length of the longest suffix that is the beginning, but not the whole, of a well-formed character.
-    private static func incompleteSuffix(of bytes: [UInt8]) -> Int {
+    static func incompleteSuffix(of bytes: [UInt8]) -> Int {
         for length in stride(from: 1, through: min(3, bytes.count), by: 1) {
             let start = bytes.count - length
             let lead = bytes[start]
