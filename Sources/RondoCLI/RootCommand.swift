@@ -19,8 +19,9 @@ struct RootCommand: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self,
-            DescribeCommand.self, VerifyCommand.self, DoctorCommand.self, BenchCommand.self, CompletionsCommand.self,
+            TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, TokenizerCommand.self, RunsCommand.self,
+            ModelsCommand.self, DescribeCommand.self, VerifyCommand.self, DoctorCommand.self, BenchCommand.self,
+            CompletionsCommand.self,
         ])
 
     /// The release, without which a bug report is worth little.
