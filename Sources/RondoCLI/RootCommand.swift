@@ -19,9 +19,8 @@ struct RootCommand: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self,
-            InspectCommand.self, LogitsCommand.self, ImportCommand.self, ExportCommand.self, DescribeCommand.self,
-            VerifyCommand.self, DoctorCommand.self, BenchCommand.self, CompletionsCommand.self,
+            InspectCommand.self, LogitsCommand.self, ImportCommand.self, ExportCommand.self, TokenizerCommand.self,
+            DescribeCommand.self, VerifyCommand.self, DoctorCommand.self, BenchCommand.self, CompletionsCommand.self,
         ])
 
     /// The release, without which a bug report is worth little.

@@ -1,5 +1,5 @@
-import RondoTokenizers
 import RondoTensor
+import RondoTokenizers
 import Testing
 
 @Suite struct VocabularyTests {

@@ -104,7 +104,9 @@ struct PatternMatcher: Sendable {
             return true
         }
 
-        /// Executes one instruction; returns the new position, or `nil` if it fails. `pc` becomes -1 at the end.
+        /// Executes one instruction; returns the new position, or `nil` if it fails.
+        ///
+        /// At the end of the program `pc` becomes -1.
         @inline(__always)
         private mutating func step(_ pc: inout Int, _ position: Int) -> Int? {
             switch instructions[pc] {

@@ -22,8 +22,9 @@ enum SegmentFinder: Sendable {
         }
     }
 
-    /// Calls `body` for every match and everything between matches, in order; they cover the range. Matches may be
-    /// empty.
+    /// Calls `body` for every match and everything between matches, in order; they cover the range.
+    ///
+    /// Matches may be empty.
     @inline(__always)
     func forEachSegment(
         _ bytes: UnsafePointer<UInt8>, _ range: Range<Int>,

@@ -15,7 +15,7 @@ struct AddedTokenMatcher: Sendable {
     private let tokens: [Int32: AddedToken]
     private let firstBytes: [Bool]
 
-    /// Fails if there are no tokens. `pattern` is what is looked for.
+    /// Fails if there are no tokens; `pattern` is what is looked for.
     init?(_ tokens: [(pattern: [UInt8], token: AddedToken)]) {
         guard !tokens.isEmpty else { return nil }
         trie = TokenTrie(tokens.map { ($0.pattern, $0.token.id) })

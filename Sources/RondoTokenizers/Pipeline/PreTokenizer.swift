@@ -53,7 +53,8 @@ struct PreTokenizer: Sendable {
                 if addsPrefixSpace { Self.prepend([0x20], to: &pieces) { _ in true } }
                 if splits { Self.split(&pieces, .scanner(.gpt2), .isolated, inverted: false) }
                 if !keepsBytes { Self.mapBytes(&pieces) }
-            case .split(let finder, let behavior, let inverted): Self.split(&pieces, finder, behavior, inverted: inverted)
+            case .split(let finder, let behavior, let inverted):
+                Self.split(&pieces, finder, behavior, inverted: inverted)
             case .metaspace(let metaspace): metaspace.apply(to: &pieces)
             case .fixedLength(let length): Self.cut(&pieces, every: length)
             }

@@ -4,9 +4,9 @@ import RondoTensor
 extension FileNode {
     /// Reads the `model`.
     ///
-    /// - Parameters:
-    ///   - isByteLevel: Whether texts arrive in the alphabet of bytes.
+    /// - Parameter isByteLevel: Whether texts arrive in the alphabet of bytes.
     /// - Returns: The model, its tokens, and whether it works on bytes instead of that alphabet.
+    /// - Throws: `RondoError` that names the key.
     func model(isByteLevel: Bool) throws -> (model: TokenModel, vocabulary: VocabularyReader, worksOnBytes: Bool) {
         var vocabulary = VocabularyReader()
         switch try optional("type")?.string() ?? inferredType {

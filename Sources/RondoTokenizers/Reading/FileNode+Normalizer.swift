@@ -6,19 +6,18 @@ extension FileNode {
 
     private func normalizerStages() throws -> [Normalizer.Stage] {
         let type = try type()
-        if let form = NormalizationForm(rawValue: type) {
+        let plain: [String: Normalizer.Stage] = [
+            "NFC": .form(.nfc), "NFD": .form(.nfd), "NFKC": .form(.nfkc), "NFKD": .form(.nfkd),
+            "Lowercase": .lowercase, "StripAccents": .stripAccents, "Nmt": .nmt, "ByteLevel": .byteLevel,
+        ]
+        if let stage = plain[type] {
             try allowKeys(["type"])
-            return [.form(form)]
+            return [stage]
         }
         switch type {
         case "Sequence":
             try allowKeys(["type", "normalizers"])
             return try required("normalizers").elements().flatMap { try $0.normalizerStages() }
-        case "Lowercase", "StripAccents", "Nmt", "ByteLevel":
-            try allowKeys(["type"])
-            return [
-                type == "Lowercase" ? .lowercase : type == "Nmt" ? .nmt : type == "ByteLevel" ? .byteLevel : .stripAccents
-            ]
         case "Strip":
             try allowKeys(["type", "strip_left", "strip_right"])
             return [.strip(left: try required("strip_left").bool(), right: try required("strip_right").bool())]

@@ -11,7 +11,9 @@ final class PairTable: @unchecked Sendable {
     private let mask: Int
     private let shift: UInt64
 
-    /// Builds the table; of equal keys the last one counts. The key and the value `UInt64.max` are not allowed.
+    /// Builds the table; of equal keys the last one counts.
+    ///
+    /// The key and the value `UInt64.max` are not allowed.
     init(_ entries: [(key: UInt64, value: UInt64)]) {
         var bits = 4
         while 1 << bits < entries.count * 2 { bits += 1 }

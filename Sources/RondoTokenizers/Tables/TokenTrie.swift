@@ -29,7 +29,9 @@ final class TokenTrie: Sendable {
     }
 
     @inline(__always)
-    private static func key(_ node: Int, _ byte: UInt8) -> UInt64 { UInt64(truncatingIfNeeded: node) << 8 | UInt64(byte) }
+    private static func key(_ node: Int, _ byte: UInt8) -> UInt64 {
+        UInt64(truncatingIfNeeded: node) << 8 | UInt64(byte)
+    }
 
     /// The node that a byte leads to, or -1.
     @inline(__always)

@@ -113,7 +113,8 @@ public struct BytePairTrainer {
     /// - Returns: The document of a `tokenizer.json`. It has fewer tokens than wanted if the texts have no more.
     /// - Throws: What `progress` throws.
     public func train(progress: (Progress) throws -> Void = { _ in }) throws -> JSONValue {
-        let bytesByCharacter = ByteAlphabet.scalars.indices.sorted { ByteAlphabet.scalars[$0] < ByteAlphabet.scalars[$1] }
+        let alphabet = ByteAlphabet.scalars
+        let bytesByCharacter = alphabet.indices.sorted { alphabet[$0] < alphabet[$1] }
         var tokens = options.specialTokens.map { Array($0.utf8) }
         var ids: [[UInt8]: Int32] = [:]
         var symbols = [Int32](repeating: 0, count: 256)

@@ -1,9 +1,9 @@
 /// A Unicode normalization form (Unicode standard annex 15).
-enum NormalizationForm: String, Sendable {
-    case nfc = "NFC"
-    case nfd = "NFD"
-    case nfkc = "NFKC"
-    case nfkd = "NFKD"
+enum NormalizationForm: Sendable {
+    case nfc
+    case nfd
+    case nfkc
+    case nfkd
 
     private var isCompatible: Bool { self == .nfkc || self == .nfkd }
     private var composes: Bool { self == .nfc || self == .nfkc }

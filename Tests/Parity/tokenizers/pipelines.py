@@ -1,5 +1,8 @@
-"""The pipelines that tokenizers of well-known models are made of, each trained to a small vocabulary."""
-import base64
+"""The pipelines that tokenizers of well-known models are made of, each trained to a small vocabulary.
+
+Built with the `tokenizers` library (0.23); every function takes training texts and returns a tokenizer.
+"""
+import json
 import struct
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -145,7 +148,6 @@ def llama2(text):
 
 def drop_byte_tokens(tokenizer):
     """Byte tokens belong to the model, and are not looked for in texts."""
-    import json
     document = json.loads(tokenizer.to_str())
     document["added_tokens"] = [t for t in document["added_tokens"] if not t["content"].startswith("<0x")]
     return Tokenizer.from_str(json.dumps(document))
@@ -245,7 +247,6 @@ def unigram(text, size, specials, normalizer, pre, decoder, fallback=False):
         vocab_size=size, special_tokens=specials, unk_token="<unk>", show_progress=False))
     tokenizer.decoder = decoder
     if fallback:
-        import json
         document = json.loads(tokenizer.to_str())
         document["model"]["vocab"] += [[piece, -20.0] for piece in FALLBACK]
         document["model"]["byte_fallback"] = True
@@ -283,6 +284,7 @@ def double_array(entries):
                 place(prefix + bytes([label]), child)
 
     place(b"", 0)
+    units = units[:max(used) + 1]
     packed = struct.pack(f"<{len(units)}I", *units)
     return struct.pack("<I", len(packed)) + packed + blob
 
