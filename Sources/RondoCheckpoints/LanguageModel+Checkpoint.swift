@@ -8,10 +8,12 @@ extension LanguageModel {
     /// Loads a model from a folder: Rondo's own, or one that a program of a known family wrote.
     ///
     /// - Parameters:
-    ///   - checkpoint: The folder, with `config.json` and weights in one safetensors file or several.
+    ///   - folder: The folder, with `config.json` and weights in one safetensors file or several.
     ///   - dtype: The type that parameters are converted to; float32 or float64.
-    /// - Throws: `RondoError` that names the file and lists every key, tensor or shape that does not fit.
-    public init(checkpoint folder: String, dtype: DType = .float32) throws {
+    ///   - allowsNonFinite: Whether weights may be infinite or no numbers; then none is looked at.
+    /// - Throws: `RondoError` that names the file and lists every key, tensor or shape that does not fit, or, with code
+    ///   `notFinite`, every tensor that is not finite.
+    public init(checkpoint folder: String, dtype: DType = .float32, allowsNonFinite: Bool = false) throws {
         let path = FileSystem.join(folder, ModelFolder.configuration)
         guard FileSystem.kind(of: path) == .file else {
             throw RondoError(.notFound, "'\(folder)' has no \(ModelFolder.configuration); name the folder of a model")
@@ -22,37 +24,49 @@ extension LanguageModel {
         }
         if type == LanguageModelConfiguration.modelType {
             self = try LanguageModel(folder: folder).cast(to: dtype)
+            guard !allowsNonFinite else { return }
+            let all = parameters
+            try requireFinite(zip(all.paths, all.tensors).filter { try !$1.isFinite() }.map(\.0), in: folder)
             return
         }
         let family = try CheckpointFamilies.family(ofType: type, source: "'\(path)'")
-        self = try family.model(object, path: path, folder: folder, dtype: dtype)
+        self = try family.model(object, path: path, folder: folder, dtype: dtype, allowsNonFinite: allowsNonFinite)
     }
+}
+
+/// Refuses weights with these tensors that are not finite.
+private func requireFinite(_ offenders: [String], in folder: String) throws {
+    guard !offenders.isEmpty else { return }
+    throw RondoError(
+        .notFinite,
+        "'\(folder)': infinite or no numbers are in \(offenders.map { "'\($0)'" }.joined(separator: ", ")); the file is "
+            + "damaged or its training diverged: use another checkpoint")
 }
 
 extension CheckpointFamily {
     fileprivate static func model(
-        _ object: JSONObject, path: String, folder: String, dtype: DType
+        _ object: JSONObject, path: String, folder: String, dtype: DType, allowsNonFinite: Bool
     ) throws -> LanguageModel {
         var keys = ConfigurationReader(object, source: "'\(path)'")
         let configuration = configuration(from: &keys)
         try keys.finish()
-        do {
-            try configuration.validate()
-        } catch let error as RondoError {
-            throw RondoError(error.code, "'\(path)': \(error.message)")
-        }
-        var placeholder = Generator.placeholder
-        let empty = try LanguageModel(configuration, dtype: dtype, using: &placeholder)
-        let expected = empty.parameters
         let files = try WeightFiles(folder: folder)
+        let empty = try LanguageModel(
+            placeholderFor: configuration, dtype: dtype, tensorCount: files.names.count, byteCount: files.byteCount,
+            source: path)
+        let expected = empty.parameters
         var map = TensorMap(expected)
         addRules(to: &map, model: configuration, keys: object)
         try check(files, expected, map, folder: folder)
+        var offenders: [String] = []
         let tensors = try zip(expected.paths, expected.tensors).map { path, parameter in
-            try map.rule(path, family: modelType).parameter(parameter.shape) {
-                try files.tensor($0.name).cast(to: dtype)
+            try map.rule(path, family: modelType).parameter(parameter.shape) { part in
+                let tensor = try files.tensor(part.name).cast(to: dtype)
+                if try !allowsNonFinite && !tensor.isFinite() { offenders.append(part.name) }
+                return tensor
             }
         }
+        try requireFinite(Set(offenders).sorted(), in: folder)
         return empty.replacingParameters(tensors)
     }
 
@@ -68,6 +82,12 @@ extension CheckpointFamily {
                 guard let found = files.shape(part.name) else {
                     problems.append("missing '\(part.name)' \(part.shape)")
                     continue
+                }
+                let dtype = files.dtype(part.name)
+                if dtype?.isFloatingPoint != true {
+                    problems.append(
+                        "'\(part.name)' has elements of type \(dtype?.rawValue ?? "that is unknown here"), should be "
+                            + "floating-point: quantised weights are not read")
                 }
                 if found != part.shape { problems.append("'\(part.name)' should be \(part.shape), is \(found)") }
             }

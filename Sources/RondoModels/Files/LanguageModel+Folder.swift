@@ -1,7 +1,7 @@
 import RondoIO
 import RondoMixers
 import RondoNN
-import RondoTensor
+package import RondoTensor
 
 /// The names of the files of a model, as in Hugging Face's repositories.
 public enum ModelFolder {
@@ -36,11 +36,6 @@ extension LanguageModel {
     private init(configurationFile: String, weightsFile: String) throws {
         let configuration = try StrictJSON.decode(
             LanguageModelConfiguration.self, contentsOf: configurationFile)
-        do {
-            try configuration.validate()
-        } catch let error as RondoError {
-            throw RondoError(error.code, "'\(configurationFile)': \(error.message)")
-        }
         let file = try TensorFile(weightsFile, isForeign: true)
         if let digest = file.metadata[Self.digestKey], try digest != configuration.digest() {
             throw RondoError(
@@ -48,9 +43,49 @@ extension LanguageModel {
                 "'\(configurationFile)' is not the configuration that '\(weightsFile)' was saved with; "
                     + "restore both from the same checkpoint")
         }
-        var generator = Generator(seed: 0)
-        let empty = try LanguageModel(configuration, using: &generator)
+        let empty = try LanguageModel(
+            placeholderFor: configuration, tensorCount: file.names.count, byteCount: file.dataByteCount,
+            scratchByteCount: 4 << 30, source: configurationFile)
         self = try empty.replacingParameters(file.read(empty.expectations, castsTypes: true).tensors)
+    }
+
+    /// A model whose parameters only have names and shapes, for a file of weights to fill.
+    ///
+    /// What the configuration claims is compared with the size of the weights before anything is built for it.
+    ///
+    /// - Parameters:
+    ///   - configuration: The shape of the model.
+    ///   - dtype: The type of the parameters.
+    ///   - tensorCount: How many tensors the weights have.
+    ///   - byteCount: How many bytes they take.
+    ///   - scratchByteCount: How many bytes constants may take that no file holds, and what they are computed from.
+    ///   - source: What to call the configuration in errors.
+    /// - Throws: `RondoError` for an impossible configuration, or one that needs far more weights than there are.
+    package init(
+        placeholderFor configuration: LanguageModelConfiguration, dtype: DType = .float32, tensorCount: Int,
+        byteCount: Int, scratchByteCount: Int = 64 << 20, source: String
+    ) throws {
+        let (table, overflow) = configuration.vocabSize.multipliedReportingOverflow(by: configuration.dModel)
+        guard !overflow, table <= byteCount, configuration.layerCount <= tensorCount else {
+            throw RondoError(
+                .corruptFile,
+                "'\(source)': a model of \(configuration.layerCount) layers with a table of \(configuration.vocabSize) x "
+                    + "\(configuration.dModel) needs more weights than there are, which is \(tensorCount) tensors of "
+                    + "\(byteCount) bytes; configuration and weights must come from the same model")
+        }
+        let reason = RondoError(
+            .corruptFile,
+            "'\(source)': this model needs more memory than its \(byteCount) bytes of weights can fill; configuration "
+                + "and weights must come from the same model")
+        var placeholder = Generator.placeholder
+        do {
+            // A weight of one byte may become a number of eight.
+            self = try Runtime.withMemoryLimit(8 * byteCount + scratchByteCount, otherwise: reason) {
+                try LanguageModel(configuration, dtype: dtype, using: &placeholder)
+            }
+        } catch let error as RondoError where error.code == .invalidArgument {
+            throw RondoError(error.code, "'\(source)': \(error.message)")
+        }
     }
 
     /// Writes `config.json` and the weights into an existing folder.
