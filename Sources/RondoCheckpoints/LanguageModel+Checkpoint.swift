@@ -51,10 +51,10 @@ extension CheckpointFamily {
         let configuration = configuration(from: &keys)
         try keys.finish()
         let files = try WeightFiles(folder: folder)
-        let empty = try LanguageModel(
-            placeholderFor: configuration, dtype: dtype, tensorCount: files.names.count, byteCount: files.byteCount,
-            source: path)
-        let expected = empty.parameters
+        let expected = try LanguageModel(
+            outlining: configuration, dtype: dtype, tensorCount: files.names.count, byteCount: files.byteCount,
+            source: path
+        ).parameters
         var map = TensorMap(expected)
         addRules(to: &map, model: configuration, keys: object)
         try check(files, expected, map, folder: folder)
@@ -67,7 +67,7 @@ extension CheckpointFamily {
             }
         }
         try requireFinite(Set(offenders).sorted(), in: folder)
-        return empty.replacingParameters(tensors)
+        return try LanguageModel(configuration, parameters: tensors)
     }
 
     /// Compares what the file holds with what the model needs, and tells all differences at once.

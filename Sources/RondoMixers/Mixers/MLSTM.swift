@@ -34,8 +34,8 @@ public struct MLSTM: SequenceMixer {
             }
         }
 
-        func keyWidth(_ dModel: Int) -> Int { Int((expandKey * Double(dModel)).rounded()) }
-        func valueWidth(_ dModel: Int) -> Int { Int((expandValue * Double(dModel)).rounded()) }
+        func keyWidth(_ dModel: Int) -> Int { scaledWidth(dModel, by: expandKey) }
+        func valueWidth(_ dModel: Int) -> Int { scaledWidth(dModel, by: expandValue) }
     }
 
     /// What it is.

@@ -43,13 +43,14 @@ extension LanguageModel {
                 "'\(configurationFile)' is not the configuration that '\(weightsFile)' was saved with; "
                     + "restore both from the same checkpoint")
         }
-        let empty = try LanguageModel(
-            placeholderFor: configuration, tensorCount: file.names.count, byteCount: file.dataByteCount,
-            scratchByteCount: 4 << 30, source: configurationFile)
-        self = try empty.replacingParameters(file.read(empty.expectations, castsTypes: true).tensors)
+        let outline = try LanguageModel(
+            outlining: configuration, tensorCount: file.names.count, byteCount: file.dataByteCount,
+            source: configurationFile)
+        let tensors = try file.read(outline.expectations, castsTypes: true).tensors
+        try self.init(configuration, parameters: tensors)
     }
 
-    /// A model whose parameters only have names and shapes, for a file of weights to fill.
+    /// A model with the names and shapes of its parameters and nothing else, to be compared with a file of weights.
     ///
     /// What the configuration claims is compared with the size of the weights before anything is built for it.
     ///
@@ -58,12 +59,11 @@ extension LanguageModel {
     ///   - dtype: The type of the parameters.
     ///   - tensorCount: How many tensors the weights have.
     ///   - byteCount: How many bytes they take.
-    ///   - scratchByteCount: How many bytes constants may take that no file holds, and what they are computed from.
     ///   - source: What to call the configuration in errors.
     /// - Throws: `RondoError` for an impossible configuration, or one that needs far more weights than there are.
     package init(
-        placeholderFor configuration: LanguageModelConfiguration, dtype: DType = .float32, tensorCount: Int,
-        byteCount: Int, scratchByteCount: Int = 64 << 20, source: String
+        outlining configuration: LanguageModelConfiguration, dtype: DType = .float32, tensorCount: Int,
+        byteCount: Int, source: String
     ) throws {
         let (table, overflow) = configuration.vocabSize.multipliedReportingOverflow(by: configuration.dModel)
         guard !overflow, table <= byteCount, configuration.layerCount <= tensorCount else {
@@ -77,15 +77,23 @@ extension LanguageModel {
             .corruptFile,
             "'\(source)': this model needs more memory than its \(byteCount) bytes of weights can fill; configuration "
                 + "and weights must come from the same model")
-        var placeholder = Generator.placeholder
+        var generator = Generator.outline
         do {
-            // A weight of one byte may become a number of eight.
-            self = try Runtime.withMemoryLimit(8 * byteCount + scratchByteCount, otherwise: reason) {
-                try LanguageModel(configuration, dtype: dtype, using: &placeholder)
+            // A weight of one byte may become a number of eight; the rest is for what first values are computed from.
+            self = try Runtime.withMemoryLimit(8 * byteCount + 64 << 20, otherwise: reason) {
+                try LanguageModel(configuration, dtype: dtype, using: &generator)
             }
         } catch let error as RondoError where error.code == .invalidArgument {
             throw RondoError(error.code, "'\(source)': \(error.message)")
         }
+    }
+
+    /// A model with given parameters, in the order of ``forEachParameter(_:)``.
+    package init(_ configuration: LanguageModelConfiguration, parameters: [Tensor]) throws {
+        var generator = Generator.placeholder
+        let empty = try LanguageModel(
+            configuration, dtype: parameters.first?.dtype ?? .float32, using: &generator)
+        self = empty.replacingParameters(parameters)
     }
 
     /// Writes `config.json` and the weights into an existing folder.
