@@ -88,11 +88,18 @@ public struct Checkpoint: Sendable {
 
     /// Loads the model.
     ///
-    /// - Parameter dtype: The type that parameters are converted to; float32 or float64.
+    /// - Parameters:
+    ///   - dtype: The type that parameters are converted to; float32 or float64.
+    ///   - allowsNonFinite: Whether weights may be infinite or no numbers; then none is looked at.
     /// - Returns: The model.
-    /// - Throws: `RondoError` that lists every tensor that does not fit.
-    public func model(dtype: DType = .float32) throws -> LanguageModel {
-        guard let family else { return try LanguageModel(folder: folder).cast(to: dtype) }
-        return try family.model(self, dtype: dtype)
+    /// - Throws: `RondoError` that lists every tensor that does not fit, or that is not finite.
+    public func model(dtype: DType = .float32, allowsNonFinite: Bool = false) throws -> LanguageModel {
+        if let family { return try family.model(self, dtype: dtype, allowsNonFinite: allowsNonFinite) }
+        let model = try LanguageModel(folder: folder).cast(to: dtype)
+        if !allowsNonFinite {
+            let all = model.parameters
+            try requireFinite(zip(all.paths, all.tensors).filter { try !$1.isFinite() }.map(\.0), in: folder)
+        }
+        return model
     }
 }

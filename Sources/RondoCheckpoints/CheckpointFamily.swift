@@ -45,6 +45,8 @@ public enum CheckpointFamilies {
     /// All families, by model type.
     public static let all: [any CheckpointFamily.Type] = [
         MambaFamily.self, FalconMambaFamily.self, Mamba2Family.self,
+        XLSTMFamily.self,
+        RecurrentGemmaFamily.self,
     ]
 
     /// The family of a model type.

@@ -59,6 +59,12 @@ public struct ConfigurationReader: Sendable {
         read(key, { $0.arrayValue?.allNonNil(Self.number) }, "a list of numbers") ?? fallback
     }
 
+    /// One integer or a list of them.
+    public mutating func ints(_ key: String) -> [Int] {
+        read(key, { $0.intValue.map { [$0] } ?? $0.arrayValue?.allNonNil(\.intValue) }, "an integer or a list of them")
+            ?? []
+    }
+
     /// A list of strings, or the default of the family.
     public mutating func strings(_ key: String, default fallback: [String]) -> [String] {
         read(key, { $0.arrayValue?.allNonNil(\.stringValue) }, "a list of strings") ?? fallback
@@ -78,23 +84,22 @@ public struct ConfigurationReader: Sendable {
         problems.append("\(key): \(reason), found \(object[key]?.text() ?? "nothing")")
     }
 
-    /// Ends reading.
-    ///
-    /// - Throws: `RondoError` that lists every refused value and every key that nobody asked for.
-    public func finish() throws {
-        let unknown = object.members.filter { !known.contains($0.key) && $0.value != .null }
-            .map { "\($0.key): unknown, and might change the computation, found \($0.value.text())" }
-        try Self.requireNone(problems + unknown, source)
+    /// The members that nobody has asked for.
+    var unread: [(key: String, value: JSONValue)] {
+        object.members.filter { !known.contains($0.key) && $0.value != .null }
     }
 
-    /// Ends reading, without minding keys that nobody asked for.
+    /// Ends reading.
     ///
-    /// - Throws: `RondoError` that lists every refused value.
-    public func requireNoProblems() throws { try Self.requireNone(problems, source) }
-
-    private static func requireNone(_ problems: [String], _ source: String) throws {
-        guard problems.isEmpty else {
-            throw RondoError(.invalidArgument, "\(source) is not supported: \(problems.joined(separator: "; "))")
+    /// - Parameter allowsUnread: Whether keys that nobody asked for are accepted.
+    /// - Throws: `RondoError` that lists every refused value and every key that nobody asked for.
+    public func finish(allowsUnread: Bool = false) throws {
+        let unknown = (allowsUnread ? [] : unread).map {
+            "\($0.key): unknown, and might change the computation, found \($0.value.text())"
+        }
+        let all = problems + unknown
+        guard all.isEmpty else {
+            throw RondoError(.invalidArgument, "\(source) is not supported: \(all.joined(separator: "; "))")
         }
     }
 

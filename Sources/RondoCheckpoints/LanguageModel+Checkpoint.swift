@@ -10,28 +10,44 @@ extension LanguageModel {
     /// - Parameters:
     ///   - folder: The folder, with `config.json` and weights in one safetensors file or several.
     ///   - dtype: The type that parameters are converted to; float32 or float64.
-    /// - Throws: `RondoError` that names the file and lists every key, tensor or shape that does not fit.
-    public init(checkpoint folder: String, dtype: DType = .float32) throws {
-        self = try Checkpoint(folder: folder).model(dtype: dtype)
+    ///   - allowsNonFinite: Whether weights may be infinite or no numbers; then none is looked at.
+    /// - Throws: `RondoError` that names the file and lists every key, tensor or shape that does not fit, or, with code
+    ///   `notFinite`, every tensor that is not finite.
+    public init(checkpoint folder: String, dtype: DType = .float32, allowsNonFinite: Bool = false) throws {
+        self = try Checkpoint(folder: folder).model(dtype: dtype, allowsNonFinite: allowsNonFinite)
     }
 }
 
+/// Refuses weights with these tensors that are not finite.
+func requireFinite(_ offenders: [String], in folder: String) throws {
+    guard !offenders.isEmpty else { return }
+    throw RondoError(
+        .notFinite,
+        "'\(folder)': infinite or no numbers are in \(offenders.map { "'\($0)'" }.joined(separator: ", ")); the file is "
+            + "damaged or its training diverged: use another checkpoint")
+}
+
 extension CheckpointFamily {
-    static func model(_ checkpoint: Checkpoint, dtype: DType) throws -> LanguageModel {
+    static func model(_ checkpoint: Checkpoint, dtype: DType, allowsNonFinite: Bool) throws -> LanguageModel {
         let (configuration, folder) = (checkpoint.configuration, checkpoint.folder)
-        var placeholder = Generator.placeholder
-        let empty = try LanguageModel(configuration, dtype: dtype, using: &placeholder)
-        let expected = empty.parameters
         let files = try WeightFiles(folder: folder)
+        let expected = try LanguageModel(
+            outlining: configuration, dtype: dtype, tensorCount: files.names.count, byteCount: files.byteCount,
+            source: FileSystem.join(folder, ModelFolder.configuration)
+        ).parameters
         var map = TensorMap(expected)
         addRules(to: &map, model: configuration, keys: checkpoint.keys)
         try check(files, expected, map, folder: folder)
+        var offenders: [String] = []
         let tensors = try zip(expected.paths, expected.tensors).map { path, parameter in
-            try map.rule(path, family: modelType).parameter(parameter.shape) {
-                try files.tensor($0.name).cast(to: dtype)
+            try map.rule(path, family: modelType).parameter(parameter.shape) { part in
+                let tensor = try files.tensor(part.name).cast(to: dtype)
+                if try !allowsNonFinite && !tensor.isFinite() { offenders.append(part.name) }
+                return tensor
             }
         }
-        return empty.replacingParameters(tensors)
+        try requireFinite(Set(offenders).sorted(), in: folder)
+        return try LanguageModel(configuration, parameters: tensors)
     }
 
     /// Compares what the file holds with what the model needs, and tells all differences at once.
@@ -46,6 +62,12 @@ extension CheckpointFamily {
                 guard let found = files.shape(part.name) else {
                     problems.append("missing '\(part.name)' \(part.shape)")
                     continue
+                }
+                let dtype = files.dtype(part.name)
+                if dtype?.isFloatingPoint != true {
+                    problems.append(
+                        "'\(part.name)' has elements of type \(dtype?.rawValue ?? "that is unknown here"), should be "
+                            + "floating-point: quantised weights are not read")
                 }
                 if found != part.shape { problems.append("'\(part.name)' should be \(part.shape), is \(found)") }
             }

@@ -6,7 +6,7 @@ extension LanguageModelConfiguration {
     ///
     /// - Throws: `RondoError` of code `invalidArgument` that names the key.
     func requirePlainBackbone(
-        family: String, mixer: String, norm: Norm, feedForward: FeedForwardKind = .none
+        family: String, mixer: String, norm: Norm, feedForward: FeedForwardKind = .none, hasLogitSoftCap: Bool = false
     ) throws {
         func need(_ fits: Bool, _ key: String, _ value: Any, _ wanted: String) throws {
             guard !fits else { return }
@@ -20,7 +20,7 @@ extension LanguageModelConfiguration {
         try need(self.feedForward == feedForward, "feed_forward", self.feedForward.rawValue, feedForward.rawValue)
         try need(embeddingScale == 1, "embedding_scale", embeddingScale, "1")
         try need(embeddingNorm == .none, "embedding_norm", embeddingNorm.rawValue, "none")
-        try need(logitSoftCap == nil, "logit_soft_cap", logitSoftCap ?? 0, "absent")
+        try need(hasLogitSoftCap || logitSoftCap == nil, "logit_soft_cap", logitSoftCap ?? 0, "absent")
         try need(tieEmbeddings || !headBias, "head_bias", headBias, "false")
         try need(!feedForwardBias, "feed_forward_bias", feedForwardBias, "false")
     }

@@ -121,7 +121,7 @@ extension ModelAdapters {
         reader.require("bias", oneOf: [.string("none")])
         let (rank, alpha) = (reader.int("r", default: 8), reader.double("lora_alpha", default: 8))
         let rankScale = reader.bool("use_rslora", default: false) ? Double(rank).squareRoot() : Double(rank)
-        try reader.requireNoProblems()
+        try reader.finish(allowsUnread: true)
         return alpha / max(1, rankScale)
     }
 

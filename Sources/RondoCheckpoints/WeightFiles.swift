@@ -25,6 +25,13 @@ struct WeightFiles {
         guard FileSystem.kind(of: index) != nil else { throw Self.noWeights(folder) }
         let map = try Self.weightMap(index)
         let names = Set(map.map(\.file)).sorted()
+        let absent = names.filter { FileSystem.kind(of: FileSystem.join(folder, $0)) == nil }
+        guard absent.isEmpty else {
+            throw RondoError(
+                .notFound,
+                "'\(folder)' has no \(absent.joined(separator: ", ")), of which '\(index)' speaks; get all files of the "
+                    + "checkpoint")
+        }
         files = try names.map { try TensorFile(FileSystem.join(folder, $0), isForeign: true) }
         var owners: [String: Int] = [:]
         for (position, file) in files.enumerated() {
@@ -51,6 +58,12 @@ struct WeightFiles {
     /// The shape of a tensor, if there is one of that name.
     func shape(_ name: String) -> [Int]? { owners[name].flatMap { files[$0].shape(name) } }
 
+    /// The type of a tensor's elements, if there is one of that name and Rondo has the type.
+    func dtype(_ name: String) -> DType? { owners[name].flatMap { files[$0].dtype(name) } }
+
+    /// The bytes of all tensors.
+    var byteCount: Int { files.reduce(0) { $0 + $1.dataByteCount } }
+
     /// Reads a tensor as it is stored.
     func tensor(_ name: String) throws -> Tensor {
         guard let owner = owners[name] else {
@@ -65,15 +78,21 @@ struct WeightFiles {
             throw RondoError(.corruptFile, "'\(path)' has no object weight_map")
         }
         return try map.members.map { tensor, value in
-            guard let file = value.stringValue, file.hasSuffix(".safetensors"), !file.contains("/"),
-                !file.hasPrefix(".")
-            else {
+            guard let file = value.stringValue, isPlain(file) else {
                 throw RondoError(
                     .corruptFile,
                     "'\(path)': weight_map of '\(tensor)' must name a .safetensors file of the same folder")
             }
             return (tensor, file)
         }
+    }
+
+    /// Whether a name stays in its folder.
+    ///
+    /// Bytes are looked at, not characters: an accent after a slash would hide it.
+    private static func isPlain(_ file: String) -> Bool {
+        file.hasSuffix(".safetensors") && file.utf8.first != UInt8(ascii: ".")
+            && file.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\\") }
     }
 
     private static func noWeights(_ folder: String) -> RondoError {

@@ -120,6 +120,15 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
         feedForwardSize ?? (feedForward.kind?.isGated == true ? (8 * dModel / 3 + 7) / 8 * 8 : 4 * dModel)
     }
 
+    /// The number of all layers, without making a list of them; `Int.max` if it overflows.
+    var layerCount: Int {
+        guard let layers else { return max(0, nLayers) }
+        return layers.reduce(0) { sum, layer in
+            let (total, overflow) = sum.addingReportingOverflow(max(0, layer.count ?? 1))
+            return overflow ? .max : total
+        }
+    }
+
     /// The mixer and the options of every layer, from the bottom.
     public var everyLayer: [Layer] {
         if let layers {
@@ -163,7 +172,9 @@ extension LanguageModelConfiguration {
             try requireValue(
                 (1...10_000).contains(layer.count ?? 1), "layers.count", layer.count ?? 1, "from 1 to 10000")
         }
-        try requireValue((1...10_000).contains(everyLayer.count), "layers", everyLayer.count, "at least one layer")
+        // The list of all layers is made only when it is known to be short.
+        try requireValue((1...10_000).contains(layerCount), "layers", layerCount, "from 1 to 10000 in all")
+        try requireValue(!everyLayer.isEmpty, "mixer", mixer, "such that there is at least one layer")
         try requireValue(
             (1...1 << 24).contains(feedForwardWidth), "feed_forward_size", feedForwardWidth, "from 1 to 16777216")
         try requireValue(normEpsilon > 0 && normEpsilon < 1, "norm_epsilon", normEpsilon, "above 0 and below 1")

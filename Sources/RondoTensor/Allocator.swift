@@ -35,6 +35,9 @@ public final class HostAllocator: Sendable {
     /// Blocks from this size on are mapped at 2 MiB boundaries and advised to use huge pages.
     private static let hugePageBytes = 2 << 20
 
+    /// More than any machine addresses; sizes from here on would overflow when they are rounded up.
+    private static let impossibleBytes = 1 << 56
+
     /// Creates an empty allocator.
     public init() {}
 
@@ -63,7 +66,10 @@ public final class HostAllocator: Sendable {
     /// Hands out a 64-byte aligned block of at least `byteCount` bytes.
     /// - Throws: ``RondoError`` of code `unavailable` when the system has no memory left.
     public func allocate(byteCount: Int) throws -> UnsafeMutableRawPointer {
+        guard byteCount < Self.impossibleBytes else { throw Self.outOfMemory(byteCount) }
         let size = Self.sizeClass(byteCount)
+        let limit = MemoryLimit.current
+        try limit?.take(size)
         let (reused, poison) = state.withLock { state -> (UInt?, Bool) in
             let reused = state.free[size]?.popLast()
             if reused != nil { state.statistics.cachedBytes -= size } else { state.statistics.systemAllocations += 1 }
@@ -73,17 +79,23 @@ public final class HostAllocator: Sendable {
         }
         guard let pointer = reused.flatMap(UnsafeMutableRawPointer.init(bitPattern:)) ?? systemAllocate(size) else {
             state.withLock { $0.statistics.liveBytes -= size }
-            throw RondoError(
-                .unavailable,
-                "out of memory: cannot allocate \(size) bytes; use a smaller batch, shorter windows or a smaller model")
+            limit?.giveBack(size)
+            throw Self.outOfMemory(size)
         }
         if poison { memset(pointer, 0xff, size) }
         return pointer
     }
 
+    private static func outOfMemory(_ size: Int) -> RondoError {
+        RondoError(
+            .unavailable,
+            "out of memory: cannot allocate \(size) bytes; use a smaller batch, shorter windows or a smaller model")
+    }
+
     /// Takes back a block; `byteCount` is what ``allocate(byteCount:)`` was asked for.
     public func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
         let size = Self.sizeClass(byteCount)
+        MemoryLimit.current?.giveBack(size)
         let keep = state.withLock { state -> Bool in
             state.statistics.liveBytes -= size
             guard state.statistics.cachedBytes + size <= state.cacheLimit else { return false }

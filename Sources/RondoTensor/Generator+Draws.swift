@@ -35,7 +35,10 @@ extension Generator: RandomNumberGenerator {
     private mutating func fill(
         _ shape: [Int], _ dtype: DType, _ draw: (UnsafeMutableRawPointer, UInt64, Int) -> Void
     ) throws -> Tensor {
-        if drawsZeros { return try Tensor.zeros([], dtype: dtype).broadcast(to: shape) }
+        if drawsZeros {
+            _ = try Tensor.possibleByteCount(shape, dtype)
+            return try Tensor.zeros([], dtype: dtype).broadcast(to: shape)
+        }
         let count = shape.reduce(1, *)
         let first = reserve(count)
         return try Tensor(shape: shape, dtype: dtype) { bytes in

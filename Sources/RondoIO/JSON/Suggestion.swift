@@ -1,5 +1,8 @@
 /// Finds what somebody who mistyped a name may have meant.
 public enum Suggestion {
+    private static let longest = 200
+    private static let most = 2000
+
     /// The closest of the known names, if it is close enough to be meant.
     ///
     /// - Parameters:
@@ -7,8 +10,11 @@ public enum Suggestion {
     ///   - known: The names that exist.
     /// - Returns: The best match, or `nil`.
     public static func closest(to name: String, in known: some Sequence<String>) -> String? {
+        // Nobody mistypes longer names, and comparing them would take long.
+        guard name.utf8.count <= longest else { return nil }
         let limit = max(1, name.count / 3)
-        let best = known.map { (name: $0, distance: distance(name.lowercased(), $0.lowercased())) }
+        let best = known.lazy.filter { $0.utf8.count <= longest }.prefix(most)
+            .map { (name: $0, distance: distance(name.lowercased(), $0.lowercased())) }
             .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
         return best.flatMap { $0.distance <= limit ? $0.name : nil }
     }

@@ -37,6 +37,12 @@ public struct TensorFile: Sendable {
     /// The shape of a tensor, if there is one of that name.
     public func shape(_ name: String) -> [Int]? { try? file.entry(name).shape }
 
+    /// The type of a tensor's elements; `nil` if there is no such tensor, or Rondo has no such type.
+    public func dtype(_ name: String) -> DType? { (try? file.entry(name)).flatMap { DType($0.dtype) } }
+
+    /// The bytes that all tensors take.
+    public var dataByteCount: Int { file.entries.last?.dataRange.upperBound ?? 0 }
+
     /// Opens a file and compares it with its check value.
     ///
     /// - Parameters:
@@ -163,5 +169,5 @@ extension DType {
         self = match
     }
 
-    var isFloatingPoint: Bool { [.float32, .float64, .bfloat16, .float16].contains(self) }
+    package var isFloatingPoint: Bool { [.float32, .float64, .bfloat16, .float16].contains(self) }
 }

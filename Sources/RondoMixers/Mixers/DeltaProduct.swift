@@ -28,8 +28,8 @@ public struct DeltaProduct: DeltaRuleMixer {
 
         func shape(_ dModel: Int) -> DeltaRuleShape {
             DeltaRuleShape(
-                heads: heads, keyWidth: Int((expandKey * Double(dModel)).rounded()),
-                valueWidth: Int((expandValue * Double(dModel)).rounded()), convWidth: convWidth, range: eigenvalues,
+                heads: heads, keyWidth: scaledWidth(dModel, by: expandKey),
+                valueWidth: scaledWidth(dModel, by: expandValue), convWidth: convWidth, range: eigenvalues,
                 steps: steps, isGated: gated, hasOutputGate: false)
         }
     }

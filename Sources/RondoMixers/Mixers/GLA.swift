@@ -30,8 +30,8 @@ public struct GLA: SequenceMixer {
             try requireValue(gateNormalizer > 0, "gate_normalizer", gateNormalizer, "above 0")
         }
 
-        func keyWidth(_ dModel: Int) -> Int { Int((expandKey * Double(dModel)).rounded()) }
-        func valueWidth(_ dModel: Int) -> Int { Int((expandValue * Double(dModel)).rounded()) }
+        func keyWidth(_ dModel: Int) -> Int { scaledWidth(dModel, by: expandKey) }
+        func valueWidth(_ dModel: Int) -> Int { scaledWidth(dModel, by: expandValue) }
     }
 
     /// What it is.

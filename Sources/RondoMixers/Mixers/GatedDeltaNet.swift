@@ -24,8 +24,8 @@ public struct GatedDeltaNet: DeltaRuleMixer {
 
         func shape(_ dModel: Int) -> DeltaRuleShape {
             DeltaRuleShape(
-                heads: heads, keyWidth: Int((expandKey * Double(dModel)).rounded()),
-                valueWidth: Int((expandValue * Double(dModel)).rounded()), convWidth: convWidth, range: eigenvalues,
+                heads: heads, keyWidth: scaledWidth(dModel, by: expandKey),
+                valueWidth: scaledWidth(dModel, by: expandValue), convWidth: convWidth, range: eigenvalues,
                 steps: 1, isGated: true, hasOutputGate: true)
         }
     }

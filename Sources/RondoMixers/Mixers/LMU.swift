@@ -77,13 +77,14 @@ public struct LMU: SequenceMixer {
         self.configuration = configuration
         self.dModel = dModel
         let size = configuration.memorySize ?? dModel
-        let (a, b) = HiPPO.legT(size, isBalanced: false)
+        let known = generator.isOutline ? 0 : size
+        let (a, b) = HiPPO.legT(known, isBalanced: false)
         // One exponential gives both: exp [[A, B], [0, 0]] = [[Ā, B̄], [0, 1]].
-        let both = DoubleMatrix(size + 1, size + 1) { i, j in
-            i == size ? 0 : (j == size ? b[i, 0] : a[i, j]) / configuration.theta
+        let both = DoubleMatrix(known + 1, known + 1) { i, j in
+            i == known ? 0 : (j == known ? b[i, 0] : a[i, j]) / configuration.theta
         }.exponential()
-        matrix = FixedTensor(try DoubleMatrix(size, size) { both[$0, $1] }.tensor(dtype).expanded(at: 0))
-        entry = FixedTensor(try DoubleMatrix(1, size) { both[$1, size] }.tensor(dtype))
+        matrix = FixedTensor(try DoubleMatrix(known, known) { both[$0, $1] }.tensor(dtype).expanded(at: 0))
+        entry = FixedTensor(try DoubleMatrix(1, known) { both[$1, known] }.tensor(dtype))
         signal = try Linear(inputSize: dModel, outputSize: 1, dtype: dtype, using: &generator)
         hidden = try Linear(inputSize: size + dModel, outputSize: dModel, dtype: dtype, using: &generator)
     }

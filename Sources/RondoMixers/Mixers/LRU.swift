@@ -24,7 +24,7 @@ public struct LRU: SequenceMixer {
             let size = stateSize ?? dModel
             try requireValue((1...1 << 20).contains(size), "state_size", size, "from 1 to 1048576")
             try requireValue(
-                (0..<maxRadius).contains(minRadius) && maxRadius <= 1, "min_radius, max_radius",
+                minRadius >= 0 && minRadius < maxRadius && maxRadius <= 1, "min_radius, max_radius",
                 "\(minRadius), \(maxRadius)", "0 <= min_radius < max_radius <= 1")
             try requireValue(maxPhase > 0 && maxPhase <= 6.3, "max_phase", maxPhase, "above 0 and at most 2 pi")
         }

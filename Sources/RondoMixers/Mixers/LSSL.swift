@@ -98,7 +98,7 @@ public struct LSSL: SequenceMixer {
         try configuration.validate(dModel: dModel)
         self.configuration = configuration
         self.dModel = dModel
-        transition = try LSSLTransition(configuration, width: dModel, dtype: dtype)
+        transition = try LSSLTransition(configuration, width: dModel, isOutline: generator.isOutline, dtype: dtype)
         let (size, outputs) = (configuration.stateSize, configuration.outputs)
         readout = try generator.normal([dModel, outputs, size], dtype: dtype)
         skip = try generator.normal([dModel, outputs], dtype: dtype)
@@ -192,18 +192,20 @@ private struct LSSLTransition: Module {
     /// B, `[N, 1]`.
     let entry: FixedTensor
 
-    init(_ configuration: LSSL.Configuration, width: Int, dtype: DType) throws {
+    init(_ configuration: LSSL.Configuration, width: Int, isOutline: Bool, dtype: DType) throws {
         alpha = configuration.alpha
-        let (a, b) = configuration.initialization.matrices(configuration.stateSize)
+        let isLearned = configuration.learnsTransition
+        let (a, b) = configuration.initialization.matrices(isOutline && !isLearned ? 0 : configuration.stateSize)
         let (low, high) = (try Scalar.log(configuration.minStep), try Scalar.log(configuration.maxStep))
         let steps = try Tensor((0..<width).map { low + (high - low) * Double($0) / Double(max(1, width - 1)) })
         let matrix = try a.tensor(.float64)
-        let (transition, input) = try Self.discretize(matrix, b.tensor(.float64), step: steps.exp(), alpha: alpha)
-        let isLearned = configuration.learnsTransition
         self.matrix = try isLearned ? matrix.cast(to: dtype) : nil
         logStep = try isLearned ? steps.cast(to: dtype) : nil
-        fixedMatrix = try isLearned ? nil : FixedTensor(transition.cast(to: dtype))
-        fixedInput = try isLearned ? nil : FixedTensor(input.cast(to: dtype))
+        let fixed =
+            try isLearned || isOutline
+            ? nil : Self.discretize(matrix, b.tensor(.float64), step: steps.exp(), alpha: alpha)
+        fixedMatrix = try fixed.map { FixedTensor(try $0.matrix.cast(to: dtype)) }
+        fixedInput = try fixed.map { FixedTensor(try $0.input.cast(to: dtype)) }
         entry = FixedTensor(try b.tensor(dtype))
     }
 

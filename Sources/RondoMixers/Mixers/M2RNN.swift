@@ -29,9 +29,9 @@ public struct M2RNN: SequenceMixer {
 
         /// Refuses sizes that cannot be built.
         public func validate(dModel: Int) throws {
-            let heads = headCount(dModel)
             try requireValue((1...65_536).contains(keySize), "key_size", keySize, "from 1 to 65536")
             try requireValue((1...4096).contains(valueSize), "value_size", valueSize, "from 1 to 4096")
+            let heads = headCount(dModel)
             try requireValue((1...1 << 20).contains(heads), "heads", heads, "from 1 to 1048576")
             for (key, count) in [("query_heads", queryHeads), ("key_heads", keyHeads)] {
                 try requireValue(count >= 1 && heads % count == 0, key, count, "a divisor of heads, which is \(heads)")

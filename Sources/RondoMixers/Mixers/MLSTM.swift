@@ -13,6 +13,10 @@ public struct MLSTM: SequenceMixer {
         public var expandValue = 1.0
         /// Input and forget gates are kept in ± this by tanh; no limit if `nil`.
         public var gateSoftCap: Double?
+        /// Added to the denominator of h.
+        public var denominatorEpsilon = 1e-6
+        /// Added to the variance of a head before its root is taken.
+        public var normEpsilon = 1e-5
 
         /// Creates the defaults.
         public init() {}
@@ -25,10 +29,13 @@ public struct MLSTM: SequenceMixer {
             try requireValue(
                 value >= 1 && value % heads == 0, "expand_value", expandValue, "such that heads divide the width")
             if let gateSoftCap { try requireValue(gateSoftCap > 0, "gate_soft_cap", gateSoftCap, "above 0") }
+            for (key, value) in [("denominator_epsilon", denominatorEpsilon), ("norm_epsilon", normEpsilon)] {
+                try requireValue(value > 0 && value < 1, key, value, "above 0 and below 1")
+            }
         }
 
-        func keyWidth(_ dModel: Int) -> Int { Int((expandKey * Double(dModel)).rounded()) }
-        func valueWidth(_ dModel: Int) -> Int { Int((expandValue * Double(dModel)).rounded()) }
+        func keyWidth(_ dModel: Int) -> Int { scaledWidth(dModel, by: expandKey) }
+        func valueWidth(_ dModel: Int) -> Int { scaledWidth(dModel, by: expandValue) }
     }
 
     /// What it is.
@@ -53,6 +60,8 @@ public struct MLSTM: SequenceMixer {
             $0.heads = 3
             $0.expandKey = 1
             $0.gateSoftCap = 15
+            $0.denominatorEpsilon = 1e-3
+            $0.normEpsilon = 1e-4
         },
     ]
 
@@ -82,7 +91,8 @@ public struct MLSTM: SequenceMixer {
         gates = try Linear(inputSize: dModel, outputSize: 2 * heads, dtype: dtype, using: &generator)
         let open = (0..<heads).map { 3 + 3 * Double($0) / Double(max(1, heads - 1)) }
         gates.bias = try Tensor(Array(repeating: -10, count: heads) + open).cast(to: dtype)
-        norm = try HeadNorm(.layer, heads: heads, width: value / heads, dtype: dtype)
+        norm = try HeadNorm(
+            .layer, heads: heads, width: value / heads, epsilon: configuration.normEpsilon, dtype: dtype)
         output = try Linear(inputSize: value, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
     }
 
@@ -127,7 +137,7 @@ public struct MLSTM: SequenceMixer {
         let width = o.shape[o.rank - 1] - 1
         // Beyond e^60 the denominator only makes the output vanish; infinities would spoil derivatives.
         let least = try (-m).clamped(-.infinity, 60).exp().expanded(at: -1)
-        let weight = try o.channels(width..<width + 1).abs().maximum(least) + 1e-6
+        let weight = try o.channels(width..<width + 1).abs().maximum(least) + configuration.denominatorEpsilon
         return try output(norm(o.channels(0..<width) / weight).joiningHeads() * gate)
     }
 

@@ -33,9 +33,9 @@ public struct Mamba2: SequenceMixer {
 
         /// Refuses sizes that cannot be built.
         public func validate(dModel: Int) throws {
-            let inner = expand * dModel
             try requireValue((1...65_536).contains(stateSize), "state_size", stateSize, "from 1 to 65536")
             try requireValue((1...64).contains(expand), "expand", expand, "from 1 to 64")
+            let inner = expand * dModel
             try requireValue((1...1024).contains(convWidth), "conv_width", convWidth, "from 1 to 1024")
             try requireValue(
                 headSize >= 1 && inner % min(headSize, inner) == 0, "head_size", headSize,

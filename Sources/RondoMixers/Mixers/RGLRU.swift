@@ -5,6 +5,14 @@ public import RondoTensor
 public struct RGLRU: SequenceMixer {
     /// The shape of a Griffin recurrent block.
     public struct Configuration: MixerConfiguration {
+        /// The nonlinearity of the output gate.
+        public enum GateActivation: String, Codable, Sendable, CaseIterable {
+            /// GELU by the error function.
+            case gelu
+            /// GELU's tanh form, as RecurrentGemma has it.
+            case geluTanh = "gelu_tanh"
+        }
+
         /// The width of the recurrence; the model's if `nil`.
         public var lruWidth: Int?
         /// Blocks on the diagonal of the gates' matrices.
@@ -13,6 +21,8 @@ public struct RGLRU: SequenceMixer {
         public var convWidth = 4
         /// Whether the first input of a sequence enters unscaled (as RecurrentGemma does) rather than by √(1 - a²).
         public var unscaledFirst = true
+        /// The nonlinearity of the output gate.
+        public var gateActivation = GateActivation.gelu
 
         /// Creates the defaults.
         public init() {}
@@ -49,7 +59,10 @@ public struct RGLRU: SequenceMixer {
             $0.heads = 2
             $0.unscaledFirst = false
         },
-        MixerExample("no convolution", dModel: 4) { $0.convWidth = 1 },
+        MixerExample("no convolution", dModel: 4) {
+            $0.convWidth = 1
+            $0.gateActivation = .geluTanh
+        },
     ]
 
     /// The shape.
@@ -115,6 +128,13 @@ public struct RGLRU: SequenceMixer {
         return (try logKeep.exp(), try Tensor.select(isFirst, Tensor.ones([], dtype: u.dtype), scale) * both[1] * u)
     }
 
+    private func outputGate(_ x: Tensor) throws -> Tensor {
+        switch configuration.gateActivation {
+        case .gelu: try x.gelu()
+        case .geluTanh: try x.unary(.geluTanh)
+        }
+    }
+
     /// 1 where a row reads its first position unscaled, `[batch, time, 1]`.
     private func first(_ state: MixerState, time: Int) throws -> Tensor {
         let flags = state.positions.flatMap { position in
@@ -133,7 +153,7 @@ public struct RGLRU: SequenceMixer {
         let scanned = try DiagonalScan()([keep, add, state["h"]])
         state["h"] = scanned[1]
         state.advance(by: x.shape[1])
-        return try output(scanned[0] * parts[1].gelu())
+        return try output(scanned[0] * outputGate(parts[1]))
     }
 
     /// The equations, position by position.
@@ -143,7 +163,7 @@ public struct RGLRU: SequenceMixer {
             let u = try conv.reference(parts[0], history: &state["conv"])
             let (keep, add) = try gates(u.expanded(at: 1), isFirst: first(state, time: 1))
             state["h"] = try keep.squeezed(1) * state["h"] + add.squeezed(1)
-            return try output(state["h"] * parts[1].gelu())
+            return try output(state["h"] * outputGate(parts[1]))
         }
     }
 

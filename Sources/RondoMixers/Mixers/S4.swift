@@ -109,7 +109,7 @@ public struct S4: SequenceMixer {
         _ configuration: Configuration, dtype: DType, using generator: inout Generator
     ) throws -> Tensor {
         let (size, copies) = (configuration.stateSize, configuration.copies)
-        guard configuration.initialization == .legS else {
+        guard configuration.initialization == .legS, !generator.drawsZeros else {
             return try generator.normal([2, copies, size / 2], deviation: 0.5, dtype: dtype)
         }
         let p = HiPPO.diagonalizedLegS(size).project(HiPPO.lowRank(size))

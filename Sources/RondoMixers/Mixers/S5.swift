@@ -91,7 +91,9 @@ public struct S5: SequenceMixer {
         self.configuration = configuration
         self.dModel = dModel
         let (size, blocks) = (configuration.states(dModel), configuration.blocks)
-        let system = HiPPO.diagonalizedLegS(size / blocks)
+        let own = size / blocks
+        // First values of parameters that a file replaces need not be computed.
+        let system = generator.drawsZeros ? HiPPO.Diagonalized(undetermined: own) : HiPPO.diagonalizedLegS(own)
         func repeated(_ values: [Double]) throws -> Tensor {
             try Tensor(Array(repeating: values, count: blocks).flatMap { $0 }).cast(to: dtype)
         }
@@ -101,21 +103,33 @@ public struct S5: SequenceMixer {
             [size / 2], low: Scalar.log(configuration.minStep), high: Scalar.log(configuration.maxStep), dtype: dtype)
         input = try Linear(inputSize: dModel, outputSize: size, bias: false, dtype: dtype, using: &generator)
         readout = try Linear(inputSize: size, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
-        // B and C of variance 1 / inputs in the original basis, then V* B and C V block by block.
-        let (re, im) = (try system.basis.real.tensor(dtype), try system.basis.imaginary.tensor(dtype))
-        let own = size / blocks
-        let b = try generator.normal([blocks, own, dModel], deviation: 1 / Double(dModel).squareRoot(), dtype: dtype)
-        let c = try generator.normal([blocks, own, dModel], deviation: 1 / Double(size).squareRoot(), dtype: dtype)
-        func projected(_ basis: Tensor, _ matrix: Tensor) throws -> Tensor {
-            try Tensor.concatenate((0..<blocks).map { try basis.matmul(matrix.selecting(0, $0)) })
+        if !generator.drawsZeros {
+            (input.weight, readout.weight) = try Self.projected(
+                in: system, blocks: blocks, width: dModel, dtype: dtype, using: &generator)
         }
-        input.weight = try Tensor.concatenate([projected(re, b), projected(im, b)])
-        // (C V)ᵀ = conj(V*) Cᵀ: the real part with 2, the imaginary one with -2 times -1.
-        readout.weight = try (Tensor.concatenate([projected(re, c), projected(im, c)]) * 2).transposed().contiguous()
         skip = try generator.normal([dModel], dtype: dtype)
         gate =
             try configuration.gatedOutput
             ? Linear(inputSize: dModel, outputSize: dModel, bias: false, dtype: dtype, using: &generator) : nil
+    }
+
+    /// B and C, of variance 1 / inputs in the original basis: V* B and C V block by block.
+    private static func projected(
+        in system: HiPPO.Diagonalized, blocks: Int, width: Int, dtype: DType, using generator: inout Generator
+    ) throws -> (input: Tensor, readout: Tensor) {
+        let own = 2 * system.real.count
+        let (re, im) = (try system.basis.real.tensor(dtype), try system.basis.imaginary.tensor(dtype))
+        let b = try generator.normal([blocks, own, width], deviation: 1 / Double(width).squareRoot(), dtype: dtype)
+        let c = try generator.normal(
+            [blocks, own, width], deviation: 1 / Double(blocks * own).squareRoot(), dtype: dtype)
+        func projected(_ basis: Tensor, _ matrix: Tensor) throws -> Tensor {
+            try Tensor.concatenate((0..<blocks).map { try basis.matmul(matrix.selecting(0, $0)) })
+        }
+        // (C V)ᵀ = conj(V*) Cᵀ: the real part with 2, the imaginary one with -2 times -1.
+        return (
+            try Tensor.concatenate([projected(re, b), projected(im, b)]),
+            try (Tensor.concatenate([projected(re, c), projected(im, c)]) * 2).transposed().contiguous()
+        )
     }
 
     /// Zeros.

@@ -11,10 +11,16 @@ public struct SlidingWindowAttention: SequenceMixer {
         public var heads = 4
         /// The number of key and value heads, each shared by as many query heads; `heads` if `nil`.
         public var kvHeads: Int?
+        /// The width of a head; d_model / heads if `nil`.
+        public var headSize: Int?
         /// The base of the rotary frequencies; 0 for no position embedding.
         public var ropeBase = 10_000.0
+        /// The share of a head's channels that turn with the position, from the first.
+        public var ropeFraction = 1.0
         /// Whether the maps have offsets.
         public var bias = false
+        /// Whether the map back has offsets; as the others if `nil`.
+        public var outputBias: Bool?
 
         /// Creates the defaults.
         public init() {}
@@ -22,14 +28,15 @@ public struct SlidingWindowAttention: SequenceMixer {
         /// Refuses heads that do not divide the width, and empty windows.
         public func validate(dModel: Int) throws {
             try requireValue((1...1 << 20).contains(window), "window", window, "from 1 to 1048576")
-            try AttentionShape(attention).validate(dModel: dModel)
+            try shape.validate(dModel: dModel)
         }
 
-        /// The same options of plain attention.
-        var attention: SoftmaxAttention.Configuration {
+        var shape: AttentionShape {
             var plain = SoftmaxAttention.Configuration()
             (plain.heads, plain.kvHeads, plain.ropeBase, plain.bias) = (heads, kvHeads, ropeBase, bias)
-            return plain
+            var shape = AttentionShape(plain)
+            (shape.headSize, shape.ropeFraction, shape.outputBias) = (headSize, ropeFraction, outputBias)
+            return shape
         }
     }
 
@@ -61,6 +68,14 @@ public struct SlidingWindowAttention: SequenceMixer {
             $0.heads = 1
             $0.window = 2
         },
+        MixerExample("wide heads that turn in part", dModel: 5) {
+            $0.heads = 2
+            $0.kvHeads = 1
+            $0.window = 3
+            $0.headSize = 6
+            $0.ropeFraction = 0.7
+            $0.outputBias = true
+        },
     ]
 
     /// The shape.
@@ -76,8 +91,7 @@ public struct SlidingWindowAttention: SequenceMixer {
         try configuration.validate(dModel: dModel)
         self.configuration = configuration
         self.dModel = dModel
-        attention = try AttentionMaps(
-            AttentionShape(configuration.attention), dModel: dModel, dtype: dtype, using: &generator)
+        attention = try AttentionMaps(configuration.shape, dModel: dModel, dtype: dtype, using: &generator)
     }
 
     /// Zeros for the positions before the first.

@@ -101,6 +101,12 @@ struct AttentionShape {
     var kvHeads: Int
     var ropeBase: Double
     var bias: Bool
+    /// The width of a head; d_model / heads if `nil`.
+    var headSize: Int?
+    /// The share of a head's channels that turn.
+    var ropeFraction = 1.0
+    /// Whether the map back has offsets; as the others if `nil`.
+    var outputBias: Bool?
 
     init(_ configuration: SoftmaxAttention.Configuration) {
         heads = configuration.heads
@@ -109,14 +115,28 @@ struct AttentionShape {
         bias = configuration.bias
     }
 
+    /// The width of a head.
+    func width(dModel: Int) -> Int { headSize ?? dModel / heads }
+
+    /// How many channels of a head turn.
+    func turningWidth(dModel: Int) -> Int { Int(Double(width(dModel: dModel)) * ropeFraction) }
+
     func validate(dModel: Int) throws {
-        try requireValue(heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+        if let headSize {
+            try requireValue((1...1 << 16).contains(heads), "heads", heads, "from 1 to 65536")
+            try requireValue((1...1 << 16).contains(headSize), "head_size", headSize, "from 1 to 65536")
+        } else {
+            try requireValue(
+                heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
+        }
         try requireValue(
             kvHeads >= 1 && heads % kvHeads == 0, "kv_heads", kvHeads, "a divisor of heads, which is \(heads)")
         try requireValue(ropeBase == 0 || ropeBase > 1, "rope_base", ropeBase, "0 (off) or above 1")
+        try requireValue(ropeFraction > 0 && ropeFraction <= 1, "rope_fraction", ropeFraction, "above 0, at most 1")
+        let turning = turningWidth(dModel: dModel)
         try requireValue(
-            ropeBase == 0 || (dModel / heads) % 2 == 0, "heads", heads,
-            "such that d_model / heads is even, for rotary positions")
+            ropeBase == 0 || (turning >= 2 && turning % 2 == 0), "heads", heads,
+            "such that an even number of a head's \(width(dModel: dModel)) channels turns for rotary positions")
     }
 }
 
@@ -131,15 +151,17 @@ struct AttentionMaps: Module {
 
     init(_ shape: AttentionShape, dModel: Int, dtype: DType, using generator: inout Generator) throws {
         self.shape = shape
-        let width = dModel / shape.heads
-        rotary = shape.ropeBase == 0 ? nil : RotaryEmbedding(width: width, base: shape.ropeBase)
-        func map(_ outputs: Int) throws -> Linear {
-            try Linear(inputSize: dModel, outputSize: outputs, bias: shape.bias, dtype: dtype, using: &generator)
+        let width = shape.width(dModel: dModel)
+        rotary =
+            shape.ropeBase == 0
+            ? nil : RotaryEmbedding(width: shape.turningWidth(dModel: dModel), base: shape.ropeBase)
+        func map(_ inputs: Int, _ outputs: Int, bias: Bool) throws -> Linear {
+            try Linear(inputSize: inputs, outputSize: outputs, bias: bias, dtype: dtype, using: &generator)
         }
-        query = try map(dModel)
-        key = try map(shape.kvHeads * width)
-        value = try map(shape.kvHeads * width)
-        output = try map(dModel)
+        query = try map(dModel, shape.heads * width, bias: shape.bias)
+        key = try map(dModel, shape.kvHeads * width, bias: shape.bias)
+        value = try map(dModel, shape.kvHeads * width, bias: shape.bias)
+        output = try map(shape.heads * width, dModel, bias: shape.outputBias ?? shape.bias)
     }
 
     /// 1 / √d.

@@ -30,6 +30,12 @@ extension Tensor {
     func channels(_ range: Range<Int>) throws -> Tensor { try sliced(-1, range) }
 }
 
+/// A multiple of a width, as a whole number; 0, which no mixer accepts, where it is out of all proportion.
+func scaledWidth(_ width: Int, by factor: Double) -> Int {
+    let exact = (factor * Double(width)).rounded()
+    return exact >= 0 && exact <= 0x1p22 ? Int(exact) : 0
+}
+
 /// A linear map or none, through a bottleneck: W₂ W₁ x + b.
 struct LowRank: Module {
     var down: Linear

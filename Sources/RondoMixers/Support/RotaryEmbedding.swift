@@ -8,12 +8,16 @@ struct RotaryEmbedding: Sendable {
     let width: Int
     let base: Double
 
-    /// Turns `[batch, time, heads, width]`, whose rows begin at `positions`.
+    /// Turns the first `width` channels of `[batch, time, heads, channels]`, whose rows begin at `positions`.
     func callAsFunction(_ x: Tensor, positions: [Int]) throws -> Tensor {
         let (cosines, sines) = try waves(positions, time: x.shape[1], dtype: x.dtype)
-        let halves = try x.split(2, axis: -1)
+        let channels = x.shape[x.rank - 1]
+        let halves = try (channels == width ? x : x.channels(0..<width)).split(2, axis: -1)
+        let turned = [
+            try halves[0] * cosines - halves[1] * sines, try halves[1] * cosines + halves[0] * sines,
+        ]
         return try Tensor.concatenate(
-            [halves[0] * cosines - halves[1] * sines, halves[1] * cosines + halves[0] * sines], axis: -1)
+            channels == width ? turned : turned + [x.channels(width..<channels)], axis: -1)
     }
 
     /// cos and sin, `[batch or 1, time, 1, width / 2]`.

@@ -36,11 +36,6 @@ extension LanguageModel {
     private init(configurationFile: String, weightsFile: String) throws {
         let configuration = try StrictJSON.decode(
             LanguageModelConfiguration.self, contentsOf: configurationFile)
-        do {
-            try configuration.validate()
-        } catch let error as RondoError {
-            throw RondoError(error.code, "'\(configurationFile)': \(error.message)")
-        }
         let file = try TensorFile(weightsFile, isForeign: true)
         if let digest = file.metadata[Self.digestKey], try digest != configuration.digest() {
             throw RondoError(
@@ -48,9 +43,58 @@ extension LanguageModel {
                 "'\(configurationFile)' is not the configuration that '\(weightsFile)' was saved with; "
                     + "restore both from the same checkpoint")
         }
-        var generator = Generator(seed: 0)
-        let empty = try LanguageModel(configuration, using: &generator)
-        self = try empty.replacingParameters(file.read(empty.expectations, castsTypes: true).tensors)
+        let outline = try LanguageModel(
+            outlining: configuration, tensorCount: file.names.count, byteCount: file.dataByteCount,
+            source: configurationFile)
+        let tensors = try file.read(outline.expectations, castsTypes: true).tensors
+        try self.init(configuration, parameters: tensors)
+    }
+
+    /// A model with the names and shapes of its parameters and nothing else, to be compared with a file of weights.
+    ///
+    /// What the configuration claims is compared with the size of the weights before anything is built for it.
+    ///
+    /// - Parameters:
+    ///   - configuration: The shape of the model.
+    ///   - dtype: The type of the parameters.
+    ///   - tensorCount: How many tensors the weights have.
+    ///   - byteCount: How many bytes they take.
+    ///   - source: What to call the configuration in errors.
+    /// - Throws: `RondoError` for an impossible configuration, or one that needs far more weights than there are.
+    package init(
+        outlining configuration: LanguageModelConfiguration, dtype: DType = .float32, tensorCount: Int,
+        byteCount: Int, source: String
+    ) throws {
+        let (table, overflow) = configuration.vocabSize.multipliedReportingOverflow(by: configuration.dModel)
+        // An element takes half a byte at least.
+        guard !overflow, table <= 2 * byteCount, configuration.layerCount <= tensorCount else {
+            throw RondoError(
+                .corruptFile,
+                "'\(source)': a model of \(configuration.layerCount) layers with a table of \(configuration.vocabSize) x "
+                    + "\(configuration.dModel) needs more weights than there are, which is \(tensorCount) tensors of "
+                    + "\(byteCount) bytes; configuration and weights must come from the same model")
+        }
+        let reason = RondoError(
+            .corruptFile,
+            "'\(source)': this model needs more memory than its \(byteCount) bytes of weights can fill; configuration "
+                + "and weights must come from the same model")
+        var generator = Generator.outline
+        do {
+            // A weight of one byte may become a number of eight; the rest is for what first values are computed from.
+            self = try Runtime.withMemoryLimit(8 * byteCount + 64 << 20, otherwise: reason) {
+                try LanguageModel(configuration, dtype: dtype, using: &generator)
+            }
+        } catch let error as RondoError where error.code == .invalidArgument {
+            throw RondoError(error.code, "'\(source)': \(error.message)")
+        }
+    }
+
+    /// A model with given parameters, in the order of ``forEachParameter(_:)``.
+    package init(_ configuration: LanguageModelConfiguration, parameters: [Tensor]) throws {
+        var generator = Generator.placeholder
+        let empty = try LanguageModel(
+            configuration, dtype: parameters.first?.dtype ?? .float32, using: &generator)
+        self = empty.replacingParameters(parameters)
     }
 
     /// Writes `config.json` and the weights into an existing folder.

@@ -1,4 +1,5 @@
 internal import CRondoKernels
+import Synchronization
 
 /// An optimiser's rule for one parameter: a single pass over parameter, gradient and state, in place.
 public enum OptimizerKernel: Sendable {
@@ -96,7 +97,14 @@ extension Tensor {
     public func isFinite() throws -> Bool {
         guard dtype.isDifferentiable else { return true }
         let x = try detached().dense()
-        return rk_all_finite(try dtype.kernelType("isFinite"), x.bytes, x.count)
+        let type = try dtype.kernelType("isFinite")
+        let isFinite = Atomic(true)
+        parallelFor(x.count, grain: CPUBackend.elementwiseGrain) { range in
+            guard isFinite.load(ordering: .relaxed) else { return }
+            let start = x.bytes + range.lowerBound * dtype.byteCount
+            if !rk_all_finite(type, start, range.count) { isFinite.store(false, ordering: .relaxed) }
+        }
+        return isFinite.load(ordering: .relaxed)
     }
 
     /// The address of the first element, after making sure that no other tensor sees it.

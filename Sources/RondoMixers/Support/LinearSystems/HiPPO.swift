@@ -155,6 +155,20 @@ enum HiPPO {
         /// Rows of V*, real and imaginary parts, `[n, N]`.
         var basis: (real: DoubleMatrix, imaginary: DoubleMatrix)
 
+        init(
+            real: [Double], imaginary: [Double], basis: (real: DoubleMatrix, imaginary: DoubleMatrix)
+        ) {
+            (self.real, self.imaginary, self.basis) = (real, imaginary, basis)
+        }
+
+        /// Numbers of the right count without meaning, and no basis.
+        init(undetermined size: Int) {
+            let none = DoubleMatrix(0, 0) { _, _ in 0 }
+            self.init(
+                real: Array(repeating: -0.5, count: size / 2), imaginary: Array(repeating: 0, count: size / 2),
+                basis: (none, none))
+        }
+
         /// V* v.
         func project(_ v: DoubleMatrix) -> (real: DoubleMatrix, imaginary: DoubleMatrix) {
             (basis.real * v, basis.imaginary * v)

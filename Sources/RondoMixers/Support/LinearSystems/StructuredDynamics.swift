@@ -19,6 +19,7 @@ public enum SpectrumInitialization: String, Codable, Sendable, CaseIterable {
         let (half, size) = (stateSize / 2, Double(stateSize))
         let damped = Array(repeating: -0.5, count: half)
         switch self {
+        case .legS where generator.drawsZeros: return (damped, Array(repeating: 0, count: half))
         case .legS:
             let system = HiPPO.diagonalizedLegS(stateSize)
             return (system.real, system.imaginary)
@@ -92,7 +93,7 @@ struct StructuredDynamics: Module {
         let isReal = spectrum == .real
         frequency = try isReal ? nil : repeated(imaginary)
         var (re, im) = (Array(repeating: 1.0, count: half), Array(repeating: 0.0, count: half))
-        if spectrum == .legS {
+        if spectrum == .legS && !generator.drawsZeros {
             let projected = HiPPO.diagonalizedLegS(stateSize).project(HiPPO.legS(stateSize).b)
             (re, im) = (projected.real.values, projected.imaginary.values)
         }
