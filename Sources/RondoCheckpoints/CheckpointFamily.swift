@@ -45,6 +45,7 @@ public enum CheckpointFamilies {
     /// All families, by model type.
     public static let all: [any CheckpointFamily.Type] = [
         MambaFamily.self, FalconMambaFamily.self, Mamba2Family.self,
+        RWKVFamily.self,
     ]
 
     /// The family of a model type.

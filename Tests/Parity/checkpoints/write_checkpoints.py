@@ -6,6 +6,7 @@ needs torch and transformers (5.24 wrote the committed ones). Every folder of Te
 config.json, model.safetensors and expected.safetensors: token ids [2, T] and logits [2, T, V]. The whole pass runs
 without a cache, in float64 where the model allows it (parts that transformers fixes at float32 stay there).
 """
+import contextlib
 import json
 import pathlib
 import sys
@@ -37,6 +38,11 @@ def mamba2(**changes):
         chunk_size=8) | changes)
 
 
+def rwkv(**changes):
+    return transformers.RwkvConfig(**dict(
+        vocab_size=VOCABULARY, hidden_size=12, num_hidden_layers=2, context_length=LENGTH) | changes)
+
+
 CHECKPOINTS = {
     "mamba": lambda: mamba(),
     "mamba-bias": lambda: mamba(
@@ -45,7 +51,24 @@ CHECKPOINTS = {
     "mamba2": lambda: mamba2(),
     "mamba2-limits": lambda: mamba2(
         n_groups=1, use_bias=True, use_conv_bias=False, tie_word_embeddings=True, time_step_limit=(0.01, 0.5)),
+    "rwkv": lambda: rwkv(),
+    "rwkv-sizes": lambda: rwkv(
+        num_hidden_layers=3, hidden_size=8, attention_hidden_size=10, intermediate_size=20, rescale_every=0,
+        tie_word_embeddings=True),
 }
+
+# Models whose code converts to float32 somewhere: made to convert to float64 instead.
+CONVERTING = {"rwkv"}
+
+
+@contextlib.contextmanager
+def conversions_to_float64():
+    narrow, conversion = torch.float32, torch.Tensor.float
+    torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.float32, torch.Tensor.float = narrow, conversion
 
 
 def randomize(model):
@@ -68,7 +91,8 @@ def write(name, config):
     model.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     ids = torch.randint(0, VOCABULARY, (2, LENGTH))
-    with torch.no_grad():
+    converting = config.model_type in CONVERTING
+    with torch.no_grad(), conversions_to_float64() if converting else contextlib.nullcontext():
         try:
             logits = model.double()(ids, use_cache=False).logits
         except RuntimeError:
