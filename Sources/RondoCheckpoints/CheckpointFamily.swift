@@ -46,6 +46,7 @@ public enum CheckpointFamilies {
     public static let all: [any CheckpointFamily.Type] = [
         MambaFamily.self, FalconMambaFamily.self, Mamba2Family.self,
         RWKVFamily.self,
+        GLAFamily.self, DeltaNetFamily.self, GatedDeltaNetFamily.self, RWKV7Family.self,
     ]
 
     /// The family of a model type.

@@ -45,7 +45,7 @@ extension CheckpointFamily {
         let empty = try LanguageModel(configuration, dtype: dtype, using: &placeholder)
         let expected = empty.parameters
         let files = try WeightFiles(folder: folder)
-        var map = TensorMap(expected)
+        var map = TensorMap(expected, files: files)
         addRules(to: &map, model: configuration, keys: object)
         try check(files, expected, map, folder: folder)
         let tensors = try zip(expected.paths, expected.tensors).map { path, parameter in

@@ -9,11 +9,16 @@ public struct TensorRule: Sendable {
         public var name: String
         /// Its shape.
         public var shape: [Int]
+        /// Which of its rows count; all if `nil`.
+        ///
+        /// Such tensors are only read: nothing is written so.
+        public var rows: Range<Int>?
 
         /// Names a tensor.
-        public init(_ name: String, _ shape: [Int]) {
+        public init(_ name: String, _ shape: [Int], rows: Range<Int>? = nil) {
             self.name = name
             self.shape = shape
+            self.rows = rows
         }
     }
 
@@ -41,9 +46,13 @@ public struct TensorRule: Sendable {
     /// - Parameters:
     ///   - shape: The parameter's shape.
     ///   - read: Gives the tensors of the file.
+    /// - Returns: The parameter.
     /// - Throws: `RondoError` when numbers of elements differ, or what `read` throws.
     func parameter(_ shape: [Int], _ read: (Part) throws -> Tensor) throws -> Tensor {
-        let tensors = try parts.map { try changed(read($0)) }
+        let tensors = try parts.map { part in
+            let whole = try read(part)
+            return try changed(part.rows.map { try whole.sliced(0, $0) } ?? whole)
+        }
         if tensors.count == 1 { return try tensors[0].reshaped(shape) }
         let width = shape.dropFirst().reduce(1, *)
         return try Tensor.concatenate(tensors.map { try $0.reshaped([-1, width]) }, axis: 0).reshaped(shape)
@@ -86,12 +95,18 @@ public struct TensorRule: Sendable {
 /// The rules for all parameters of a model.
 public struct TensorMap: Sendable {
     private let shapes: [String: [Int]]
+    private let fileShapes: [String: [Int]]
     private var rules: [String: TensorRule] = [:]
 
-    /// Begins a map for a model's parameters.
-    init(_ parameters: ParameterSet) {
+    /// Begins a map for a model's parameters, from the files that are read if any are.
+    init(_ parameters: ParameterSet, files: WeightFiles? = nil) {
         shapes = Dictionary(uniqueKeysWithValues: zip(parameters.paths, parameters.tensors.map(\.shape)))
+        fileShapes = files?.shapes ?? [:]
     }
+
+    /// The shape of a tensor of the file, by which layouts of several ages are told apart; `nil` if there is none, or
+    /// nothing is read.
+    public func fileShape(_ name: String) -> [Int]? { fileShapes[name] }
 
     /// The shape of a parameter; `nil` if the model has none of that path.
     public func shape(_ parameter: String) -> [Int]? { shapes[parameter] }
@@ -116,6 +131,22 @@ public struct TensorMap: Sendable {
     ) {
         guard shapes[parameter] != nil else { return }
         rules[parameter] = TensorRule(parameter: parameter, parts: parts, change: change)
+    }
+
+    /// A parameter is made of several tensors of one shape, one below the other; nothing happens if the model has no
+    /// such parameter.
+    public mutating func addStacked(_ parameter: String, _ names: [String]) {
+        guard let own = shapes[parameter], let rows = own.first else { return }
+        add(parameter, names.map { .init($0, [rows / names.count] + own.dropFirst()) })
+    }
+
+    /// Several parameters of one shape lie one below the other in one tensor, which is only read.
+    public mutating func addJoined(_ parameters: [String], _ name: String) {
+        for (index, parameter) in parameters.enumerated() {
+            guard let own = shapes[parameter], let rows = own.first else { continue }
+            let whole = [rows * parameters.count] + own.dropFirst()
+            add(parameter, [.init(name, whole, rows: index * rows..<(index + 1) * rows)])
+        }
     }
 
     /// A module's `weight` and `bias`, where the model has them.
