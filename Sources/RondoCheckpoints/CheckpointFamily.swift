@@ -47,6 +47,8 @@ public enum CheckpointFamilies {
         MambaFamily.self, FalconMambaFamily.self, Mamba2Family.self,
         XLSTMFamily.self,
         RecurrentGemmaFamily.self,
+        RWKVFamily.self,
+        GLAFamily.self, DeltaNetFamily.self, GatedDeltaNetFamily.self, RWKV7Family.self,
     ]
 
     /// The family of a model type.

@@ -35,7 +35,7 @@ extension CheckpointFamily {
             outlining: configuration, dtype: dtype, tensorCount: files.names.count, byteCount: files.byteCount,
             source: FileSystem.join(folder, ModelFolder.configuration)
         ).parameters
-        var map = TensorMap(expected)
+        var map = TensorMap(expected, files: files)
         addRules(to: &map, model: configuration, keys: checkpoint.keys)
         try check(files, expected, map, folder: folder)
         var offenders: [String] = []

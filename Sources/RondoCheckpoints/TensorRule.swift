@@ -95,12 +95,18 @@ public struct TensorRule: Sendable {
 /// The rules for all parameters of a model.
 public struct TensorMap: Sendable {
     private let shapes: [String: [Int]]
+    private let fileShapes: [String: [Int]]
     private var rules: [String: TensorRule] = [:]
 
-    /// Begins a map for a model's parameters.
-    init(_ parameters: ParameterSet) {
+    /// Begins a map for a model's parameters, from the files that are read if any are.
+    init(_ parameters: ParameterSet, files: WeightFiles? = nil) {
         shapes = Dictionary(uniqueKeysWithValues: zip(parameters.paths, parameters.tensors.map(\.shape)))
+        fileShapes = files?.shapes ?? [:]
     }
+
+    /// The shape of a tensor of the file, by which layouts of several ages are told apart; `nil` if there is none, or
+    /// nothing is read.
+    public func fileShape(_ name: String) -> [Int]? { fileShapes[name] }
 
     /// The shape of a parameter; `nil` if the model has none of that path.
     public func shape(_ parameter: String) -> [Int]? { shapes[parameter] }

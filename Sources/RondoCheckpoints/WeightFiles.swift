@@ -55,6 +55,9 @@ struct WeightFiles {
         files.flatMap(\.entries).map(StoredTensor.init)
     }
 
+    /// The shapes of all tensors.
+    var shapes: [String: [Int]] { owners.reduce(into: [:]) { $0[$1.key] = files[$1.value].shape($1.key) } }
+
     /// The shape of a tensor, if there is one of that name.
     func shape(_ name: String) -> [Int]? { owners[name].flatMap { files[$0].shape(name) } }
 

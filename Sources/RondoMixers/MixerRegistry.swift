@@ -18,6 +18,8 @@ public enum MixerRegistry {
         MinLSTM.self,
         HGRN.self,
         RGLRU.self,
+        RWKV4.self,
+        RWKVChannelMix.self,
         LRU.self,
         LSSL.self,
         S4.self,

@@ -147,8 +147,10 @@ public struct LanguageModel: Module {
         var x = try embedded(
             embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
+        var shared = SharedValues()
         for (index, layer) in layers.enumerated() {
-            x = try layer(x, state: &state.layers[index], training: training, using: &generator)
+            x = try layer(
+                x, state: &state.layers[index], shared: &shared, training: training, using: &generator)
         }
         return x
     }
@@ -199,8 +201,10 @@ extension LanguageModel {
             embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
         guard try x.isFinite() else { return "embedding" }
+        var shared = SharedValues()
         for (index, layer) in layers.enumerated() {
-            x = try layer(x, state: &state.layers[index], training: training, using: &generator)
+            x = try layer(
+                x, state: &state.layers[index], shared: &shared, training: training, using: &generator)
             guard try x.isFinite() else { return "layers.\(index)" }
         }
         if let name = try state.firstNonFinite() { return name }

@@ -35,9 +35,10 @@ public struct ResidualBlock: Module {
 
     /// Reads a piece, `[batch, time, dModel]`, and moves the state on.
     func callAsFunction(
-        _ x: Tensor, state: inout MixerState, training: Bool, using generator: inout Generator
+        _ x: Tensor, state: inout MixerState, shared: inout SharedValues, training: Bool,
+        using generator: inout Generator
     ) throws -> Tensor {
-        let mixed = try joined(x, mixer.chunk(norm(x), state: &state), training, &generator)
+        let mixed = try joined(x, mixer.chunk(norm(x), state: &state, passing: &shared), training, &generator)
         guard let feedForward, let feedForwardNorm else { return mixed }
         return try joined(mixed, feedForward(feedForwardNorm(mixed)), training, &generator)
     }

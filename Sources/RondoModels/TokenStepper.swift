@@ -40,8 +40,9 @@ public struct TokenStepper: Sendable {
                 .outOfRange, "generate: token \(token) lies outside 0..<\(model.configuration.vocabSize)")
         }
         var x = try model.embedded(model.embedding(Tensor(tokens)))
+        var shared = SharedValues()
         for (index, layer) in model.layers.enumerated() {
-            let mixed = try steppers[index](layer.norm(x), state: &state.layers[index])
+            let mixed = try steppers[index](layer.norm(x), state: &state.layers[index], passing: &shared)
             // Without a residual the result belongs to the stepper, or is a leaf of the state: both change later.
             x = try layer.residual ? x + mixed : mixed.copied()
             guard let feedForward = layer.feedForward, let norm = layer.feedForwardNorm else { continue }

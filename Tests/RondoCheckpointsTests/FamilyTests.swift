@@ -33,8 +33,12 @@ import Testing
         }
     }
 
-    /// What transformers fixes at float32 is not closer than that in float64 either.
-    private static func tolerance(_ name: String, _ dtype: DType) throws -> Double { 2e-6 }
+    /// Model types of which the other program computes a part in float32, so that float64 is not closer either.
+    private static let narrow: Set = ["mamba", "falcon_mamba", "mamba2", "xlstm", "recurrent_gemma"]
+
+    private static func tolerance(_ name: String, _ dtype: DType) throws -> Double {
+        dtype == .float64 && !narrow.contains(String(name.prefix { $0 != "-" })) ? 1e-10 : 5e-6
+    }
 
     @Test func everyFamilyHasACheckpoint() throws {
         let types = try Set(

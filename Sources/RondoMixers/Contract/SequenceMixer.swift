@@ -9,6 +9,20 @@ public protocol MixerStepper: Sendable {
     ///
     /// The result may be overwritten by the next call.
     mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor
+
+    /// Reads one position as a layer of a model; only mixers that share values need their own.
+    mutating func callAsFunction(
+        _ x: Tensor, state: inout MixerState, passing shared: inout SharedValues
+    ) throws -> Tensor
+}
+
+extension MixerStepper {
+    /// Passes on what it finds.
+    public mutating func callAsFunction(
+        _ x: Tensor, state: inout MixerState, passing shared: inout SharedValues
+    ) throws -> Tensor {
+        try self(x, state: &state)
+    }
 }
 
 /// Steps of a mixer as it is.
@@ -17,6 +31,12 @@ private struct PlainStepper<Mixer: SequenceMixer>: MixerStepper {
 
     func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try mixer.step(x, state: &state)
+    }
+
+    func callAsFunction(
+        _ x: Tensor, state: inout MixerState, passing shared: inout SharedValues
+    ) throws -> Tensor {
+        try mixer.step(x, state: &state, passing: &shared)
     }
 }
 

@@ -15,6 +15,10 @@ public struct DeltaNet: DeltaRuleMixer {
         public var convWidth = 4
         /// The range of the transition's eigenvalues.
         public var eigenvalues = EigenvalueRange.positive
+        /// Whether the output is gated.
+        public var outputGate = false
+        /// Added to the mean square of a head's output.
+        public var normEpsilon = 1e-5
 
         /// Creates the defaults.
         public init() {}
@@ -26,7 +30,7 @@ public struct DeltaNet: DeltaRuleMixer {
             DeltaRuleShape(
                 heads: heads, keyWidth: scaledWidth(dModel, by: expandKey),
                 valueWidth: scaledWidth(dModel, by: expandValue), convWidth: convWidth, range: eigenvalues,
-                steps: 1, isGated: false, hasOutputGate: false)
+                steps: 1, isGated: false, hasOutputGate: outputGate, normEpsilon: normEpsilon)
         }
     }
 
@@ -38,7 +42,7 @@ public struct DeltaNet: DeltaRuleMixer {
             q, k, v = SiLU(conv(W_q x)), SiLU(conv(W_k x)), SiLU(conv(W_v x))    (in heads; q and k of length 1)
             β = σ(W_β x)                                  (2 σ if eigenvalues are symmetric)
             S = (I - β k kᵀ) S⁻ + β k vᵀ
-            y = W_o RMSNorm_head(Sᵀ q / √d)
+            y = W_o RMSNorm_head(Sᵀ q / √d)               (⊙ SiLU(W_g x) if there is an output gate)
             """,
         source:
             "Schlag et al., Linear transformers are secretly fast weight programmers, 2021; Yang et al., Parallelizing linear transformers with the delta rule, 2024",
@@ -53,6 +57,8 @@ public struct DeltaNet: DeltaRuleMixer {
             $0.heads = 1
             $0.convWidth = 0
             $0.eigenvalues = .symmetric
+            $0.outputGate = true
+            $0.normEpsilon = 1e-3
         },
     ]
 

@@ -15,6 +15,8 @@ public struct GLA: SequenceMixer {
         public var gateRank = 16
         /// The decays' logarithms are divided by this.
         public var gateNormalizer = 16.0
+        /// Added to the mean square of a head's output.
+        public var normEpsilon = 1e-5
 
         /// Creates the defaults.
         public init() {}
@@ -28,6 +30,7 @@ public struct GLA: SequenceMixer {
                 value >= 1 && value % heads == 0, "expand_value", expandValue, "such that heads divide the width")
             try requireValue((1...1 << 20).contains(gateRank), "gate_rank", gateRank, "from 1 to 1048576")
             try requireValue(gateNormalizer > 0, "gate_normalizer", gateNormalizer, "above 0")
+            try requireValue(normEpsilon > 0 && normEpsilon < 1, "norm_epsilon", normEpsilon, "above 0 and below 1")
         }
 
         func keyWidth(_ dModel: Int) -> Int { scaledWidth(dModel, by: expandKey) }
@@ -59,6 +62,7 @@ public struct GLA: SequenceMixer {
             $0.expandKey = 1
             $0.gateNormalizer = 0.5
             $0.gateRank = 2
+            $0.normEpsilon = 1e-3
         },
     ]
 
@@ -87,7 +91,8 @@ public struct GLA: SequenceMixer {
             inputSize: dModel, rank: configuration.gateRank, outputSize: key, bias: true, dtype: dtype,
             using: &generator)
         norm = try HeadNorm(
-            .rms, heads: configuration.heads, width: value / configuration.heads, isShared: true, dtype: dtype)
+            .rms, heads: configuration.heads, width: value / configuration.heads, isShared: true,
+            epsilon: configuration.normEpsilon, dtype: dtype)
         output = try Linear(inputSize: value, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
     }
 

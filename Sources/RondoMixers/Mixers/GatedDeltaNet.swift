@@ -15,6 +15,12 @@ public struct GatedDeltaNet: DeltaRuleMixer {
         public var convWidth = 4
         /// The range of the transition's eigenvalues.
         public var eigenvalues = EigenvalueRange.positive
+        /// The number of heads of values, groups of which share queries and keys; as many as ``heads`` if `nil`.
+        public var valueHeads: Int?
+        /// Whether the output is gated.
+        public var outputGate = true
+        /// Added to the mean square of a head's output.
+        public var normEpsilon = 1e-5
 
         /// Creates the defaults.
         public init() {}
@@ -26,7 +32,7 @@ public struct GatedDeltaNet: DeltaRuleMixer {
             DeltaRuleShape(
                 heads: heads, keyWidth: scaledWidth(dModel, by: expandKey),
                 valueWidth: scaledWidth(dModel, by: expandValue), convWidth: convWidth, range: eigenvalues,
-                steps: 1, isGated: true, hasOutputGate: true)
+                steps: 1, isGated: true, hasOutputGate: outputGate, sharingHeads: valueHeads, normEpsilon: normEpsilon)
         }
     }
 
@@ -39,7 +45,7 @@ public struct GatedDeltaNet: DeltaRuleMixer {
             β = σ(W_β x)                                  (2 σ if eigenvalues are symmetric)
             α = exp(-exp(A_log) softplus(W_α x + b_α))   (one for each head)
             S = α (I - β k kᵀ) S⁻ + β k vᵀ
-            y = W_o (RMSNorm_head(Sᵀ q / √d) ⊙ SiLU(W_g x))
+            y = W_o (RMSNorm_head(Sᵀ q / √d) ⊙ SiLU(W_g x))    (no SiLU(W_g x) without an output gate)
             """,
         source: "Yang et al., Gated delta networks: Improving Mamba2 with delta rule, 2025",
         complexity: "sequence O(T D (D + chunk)); step O(D²); state expand_key expand_value D²/H + conv_width - 1 rows")
@@ -53,6 +59,12 @@ public struct GatedDeltaNet: DeltaRuleMixer {
             $0.heads = 1
             $0.convWidth = 2
             $0.eigenvalues = .symmetric
+        },
+        MixerExample("shared keys, no output gate", dModel: 4) {
+            $0.heads = 1
+            $0.valueHeads = 3
+            $0.outputGate = false
+            $0.normEpsilon = 1e-3
         },
     ]
 

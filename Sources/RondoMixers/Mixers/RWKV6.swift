@@ -142,8 +142,7 @@ public struct RWKV6: SequenceMixer {
         try requireInput(x, state: state)
         let time = x.shape[1]
         guard time > 0 else { return x }
-        let shifted = try Tensor.concatenate([state["shift"].expanded(at: 1), x.sliced(1, 0..<time - 1)], axis: 1)
-        let parts = try parts(x, before: shifted)
+        let parts = try parts(x, before: x.delayed(after: state["shift"]))
         let result = try LinearAttention(
             decay: .vector, hasBonus: true, keepsIntermediates: parts.v.requiresGradient)([
                 parts.r, parts.k, parts.v, state["s"], parts.logDecay, bonus,

@@ -2,7 +2,17 @@ public import RondoNN
 public import RondoTensor
 
 /// The time mixing of RWKV-7: a generalised delta rule with a decay and a learning rate for every channel.
-public struct RWKV7: SequenceMixer {
+public struct RWKV7: ValueSharingMixer {
+    /// What a layer does with values of layers below.
+    public enum ValueMixing: String, Codable, Sendable, CaseIterable {
+        /// It has its own and gives them to nobody.
+        case none
+        /// It gives its own to the layers above: the lowest layer of a model.
+        case first
+        /// It mixes its own with those of the first layer; without a layer below it is like `first`.
+        case upper
+    }
+
     /// The shape of an RWKV-7 time-mixing layer.
     public struct Configuration: MixerConfiguration {
         /// The number of heads.
@@ -13,6 +23,14 @@ public struct RWKV7: SequenceMixer {
         public var rateRank = 32
         /// The rank of the output gate's map.
         public var gateRank = 64
+        /// What the layer does with values of layers below.
+        public var valueMixing = ValueMixing.none
+        /// The rank of the map that says how much of the first layer's values an upper layer takes.
+        public var valueRank = 32
+        /// Added to the variance of a head's output.
+        public var normEpsilon = 64e-5
+        /// Added to the squared length that κ is divided by.
+        public var keyEpsilon = 1e-6
 
         /// Creates the defaults.
         public init() {}
@@ -21,9 +39,13 @@ public struct RWKV7: SequenceMixer {
         public func validate(dModel: Int) throws {
             try requireValue(
                 heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
-            for (key, rank) in [("decay_rank", decayRank), ("rate_rank", rateRank), ("gate_rank", gateRank)] {
+            for (key, rank) in [
+                ("decay_rank", decayRank), ("rate_rank", rateRank), ("gate_rank", gateRank), ("value_rank", valueRank),
+            ] {
                 try requireValue((1...1 << 20).contains(rank), key, rank, "from 1 to 1048576")
             }
+            try requireValue(normEpsilon > 0 && normEpsilon < 1, "norm_epsilon", normEpsilon, "above 0 and below 1")
+            try requireValue(keyEpsilon > 0 && keyEpsilon < 1, "key_epsilon", keyEpsilon, "above 0 and below 1")
         }
     }
 
@@ -36,6 +58,7 @@ public struct RWKV7: SequenceMixer {
             r, k, v = W_r x_r, W_k x_k, W_v x_v       (in heads)
             w = exp(-e^(-1/2) σ(b_w + B_w tanh(A_w x_w)))
             a = σ(b_a + B_a A_a x_a),  g = B_g σ(A_g x_g)
+            v ← v + σ(b_v + B_v A_v x_v) ⊙ (v₁ - v)   (v₁: the first layer's; only if value_mixing is upper)
             κ = (k ⊙ ξ) / |k ⊙ ξ|,  k̃ = k ⊙ (1 + (a - 1) ⊙ α)
             S = Diag(w) S⁻ - (κ ⊙ a) (κᵀ S⁻) + k̃ vᵀ
             o = LN_head(Sᵀ r) + (r · (ρ ⊙ k̃)) v
@@ -44,8 +67,8 @@ public struct RWKV7: SequenceMixer {
         source: "Peng et al., RWKV-7 Goose with expressive dynamic state evolution, 2025",
         complexity: "sequence O(T D (D + chunk)); step O(D²); state D²/H + D",
         notes:
-            "The paper mixes the values of upper layers with those of the first one; a mixer sees its own layer only, "
-            + "so that path is left out.")
+            "The paper mixes the values of upper layers with those of the first one: in a model, value_mixing is first "
+            + "in the lowest layer and upper in the others. Alone, every layer is the first.")
 
     /// Shapes for laws and documentation.
     public static let examples: [MixerExample<Configuration>] = [
@@ -56,6 +79,8 @@ public struct RWKV7: SequenceMixer {
         MixerExample("one head", dModel: 5) {
             $0.heads = 1
             ($0.decayRank, $0.rateRank, $0.gateRank) = (3, 2, 1)
+            $0.valueMixing = .first
+            ($0.normEpsilon, $0.keyEpsilon) = (1e-3, 1e-12)
         },
     ]
 
@@ -70,6 +95,8 @@ public struct RWKV7: SequenceMixer {
     var decay: LowRank
     var rate: LowRank
     var gate: LowRank
+    /// How much of the first layer's values an upper one takes.
+    var valueShare: LowRank?
     /// ξ, then α, `[2, D]`.
     public var keyScales: Tensor
     /// ρ `[H, d]`.
@@ -99,11 +126,13 @@ public struct RWKV7: SequenceMixer {
             to: dtype)
         rate = try lowRank(configuration.rateRank, bias: true)
         gate = try lowRank(configuration.gateRank, bias: false)
+        valueShare = try configuration.valueMixing == .upper ? lowRank(configuration.valueRank, bias: true) : nil
         keyScales = try Tensor.concatenate([
             Tensor.full([1, dModel], 0.85, dtype: dtype), Tensor.ones([1, dModel], dtype: dtype),
         ])
         bonus = try generator.normal([heads, dModel / heads], deviation: 0.1, dtype: dtype)
-        norm = try HeadNorm(.layer, heads: heads, width: dModel / heads, bias: true, epsilon: 64e-5, dtype: dtype)
+        norm = try HeadNorm(
+            .layer, heads: heads, width: dModel / heads, bias: true, epsilon: configuration.normEpsilon, dtype: dtype)
         output = try Linear(inputSize: dModel, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
     }
 
@@ -129,17 +158,30 @@ public struct RWKV7: SequenceMixer {
         var gate: Tensor
     }
 
-    private func parts(_ x: Tensor, before: Tensor) throws -> Parts {
+    /// The values of some positions, from what is mapped to them, with those of the first layer.
+    private func values(_ mixed: Tensor, shared: inout SharedValues) throws -> Tensor {
+        let own = try maps[2](mixed)
+        guard configuration.valueMixing != .none else { return own }
+        guard let valueShare, let first = shared.first else {
+            shared.first = own
+            return own
+        }
+        return try own + valueShare(mixed).sigmoid() * (first - own)
+    }
+
+    private func parts(_ x: Tensor, before: Tensor, shared: inout SharedValues) throws -> Parts {
         let difference = try before - x
         let mixed = try (0..<6).map { try x + difference * mix.selecting(0, $0) }
         let heads = configuration.heads
         let keys = try maps[1](mixed[2])
         let rates = try rate(mixed[4]).sigmoid()
-        let unit = try (keys * keyScales.selecting(0, 0)).splittingHeads(heads).unitVectors()
+        let unit = try (keys * keyScales.selecting(0, 0)).splittingHeads(heads)
+            .unitVectors(epsilon: configuration.keyEpsilon)
         let kept = try keys * (1 + (rates - 1) * keyScales.selecting(0, 1))
         return Parts(
             r: try maps[0](mixed[0]).splittingHeads(heads), k: try kept.splittingHeads(heads),
-            v: try maps[2](mixed[3]).splittingHeads(heads), a: try unit * rates.splittingHeads(heads), b: try -unit,
+            v: try values(mixed[3], shared: &shared).splittingHeads(heads),
+            a: try unit * rates.splittingHeads(heads), b: try -unit,
             logDecay: try (decay(mixed[1]) { try $0.tanh() }.sigmoid() * -0.606_530_659_712_633_4).splittingHeads(
                 heads),
             gate: try gate(mixed[5]) { try $0.sigmoid() })
@@ -151,12 +193,11 @@ public struct RWKV7: SequenceMixer {
     }
 
     /// The general delta rule, chunk by chunk.
-    public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+    public func chunk(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor {
         try requireInput(x, state: state)
         let time = x.shape[1]
         guard time > 0 else { return x }
-        let shifted = try Tensor.concatenate([state["shift"].expanded(at: 1), x.sliced(1, 0..<time - 1)], axis: 1)
-        let parts = try parts(x, before: shifted)
+        let parts = try parts(x, before: x.delayed(after: state["shift"]), shared: &shared)
         let result = try DeltaRule.general(
             q: parts.r, k: parts.k, v: parts.v, a: parts.a, b: parts.b, logDecay: parts.logDecay, state: state["s"])
         (state["s"], state["shift"]) = (result.state, try x.selecting(1, -1).contiguous())
@@ -167,7 +208,8 @@ public struct RWKV7: SequenceMixer {
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in
-            let parts = try parts(x, before: state["shift"])
+            var alone = SharedValues()
+            let parts = try parts(x, before: state["shift"], shared: &alone)
             state["shift"] = x
             let s = state["s"]
             let read = try (s * parts.b.expanded(at: 3)).sum([2])
@@ -178,13 +220,14 @@ public struct RWKV7: SequenceMixer {
         }
     }
 
-    /// Visits `mix`, `maps`, `decay`, `rate`, `gate`, `key_scales`, `bonus`, `norm` and `output`.
+    /// Visits `mix`, `maps`, `decay`, `rate`, `gate`, `value_share`, `key_scales`, `bonus`, `norm` and `output`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try visit("mix", &mix)
         try maps.forEachParameter(under: "maps", visit)
         try decay.forEachParameter(under: "decay", visit)
         try rate.forEachParameter(under: "rate", visit)
         try gate.forEachParameter(under: "gate", visit)
+        try valueShare.forEachParameter(under: "value_share", visit)
         try visit("key_scales", &keyScales)
         try visit("bonus", &bonus)
         try norm.forEachParameter(under: "norm", visit)

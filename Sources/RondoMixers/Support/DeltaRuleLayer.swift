@@ -29,6 +29,13 @@ struct DeltaRuleShape {
     var isGated: Bool
     /// Whether the output is gated.
     var hasOutputGate: Bool
+    /// The number of heads of values, each group of which shares queries and keys; as many as those if `nil`.
+    var sharingHeads: Int?
+    /// Added to the mean square of a head's output.
+    var normEpsilon = 1e-5
+
+    /// The number of states.
+    var valueHeads: Int { sharingHeads ?? heads }
 
     func validate(dModel: Int) throws {
         try requireValue(heads >= 1, "heads", heads, "at least 1")
@@ -36,8 +43,11 @@ struct DeltaRuleShape {
             keyWidth >= 1 && keyWidth % heads == 0, "expand_key", "(width \(keyWidth))",
             "such that heads divide the width")
         try requireValue(
-            valueWidth >= 1 && valueWidth % heads == 0, "expand_value", "(width \(valueWidth))",
+            valueHeads >= 1 && valueHeads % heads == 0, "value_heads", valueHeads, "a multiple of heads (\(heads))")
+        try requireValue(
+            valueWidth >= 1 && valueWidth % valueHeads == 0, "expand_value", "(width \(valueWidth))",
             "such that heads divide the width")
+        try requireValue(normEpsilon > 0 && normEpsilon < 1, "norm_epsilon", normEpsilon, "above 0 and below 1")
         try requireValue((0...1024).contains(convWidth), "conv_width", convWidth, "from 0 (none) to 1024")
         try requireValue((1...64).contains(steps), "steps", steps, "from 1 to 64")
     }
@@ -52,7 +62,7 @@ struct DeltaRuleLayer: Module {
     var conv: ShortConvolution?
     /// To β of every step, then the decay's step size, for each head.
     var rates: Linear
-    /// log of the decays' speeds, `[H]`, if gated.
+    /// log of the decays' speeds, `[H]`, if gated (H: heads of values).
     var aLog: Tensor?
     /// Offsets of the decays' step sizes, `[H]`, if gated.
     var timeStepBias: Tensor?
@@ -71,20 +81,22 @@ struct DeltaRuleLayer: Module {
             ? nil
             : ShortConvolution(channels: mixed, width: shape.convWidth, bias: false, dtype: dtype, using: &generator)
         rates = try Linear(
-            inputSize: dModel, outputSize: shape.heads * (shape.steps + (shape.isGated ? 1 : 0)), bias: false,
+            inputSize: dModel, outputSize: shape.valueHeads * (shape.steps + (shape.isGated ? 1 : 0)), bias: false,
             dtype: dtype, using: &generator)
         if shape.isGated {
-            aLog = try generator.uniform([shape.heads], low: 1, high: 16, dtype: dtype).log()
-            timeStepBias = try TimeStep.bias(shape.heads, dtype: dtype, using: &generator)
+            aLog = try generator.uniform([shape.valueHeads], low: 1, high: 16, dtype: dtype).log()
+            timeStepBias = try TimeStep.bias(shape.valueHeads, dtype: dtype, using: &generator)
         }
         norm = try HeadNorm(
-            .rms, heads: shape.heads, width: shape.valueWidth / shape.heads, isShared: true, dtype: dtype)
+            .rms, heads: shape.valueHeads, width: shape.valueWidth / shape.valueHeads, isShared: true,
+            epsilon: shape.normEpsilon, dtype: dtype)
         output = try Linear(
             inputSize: shape.valueWidth, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
     }
 
     func initialState(batch: Int) throws -> MixerState {
-        let size = [batch, shape.heads, shape.keyWidth / shape.heads, shape.valueWidth / shape.heads]
+        let (keys, values) = (shape.keyWidth / shape.heads, shape.valueWidth / shape.valueHeads)
+        let size = [batch, shape.valueHeads, keys, values]
         let zeros = try Tensor.zeros(size, dtype: input.weight.dtype)
         guard let conv else { return MixerState(batch: batch, ["s": zeros]) }
         return MixerState(batch: batch, ["s": zeros, "conv": try conv.initialHistory(batch: batch)])
@@ -109,32 +121,35 @@ struct DeltaRuleLayer: Module {
     /// Maps positions, with the short convolution of a chunk or of a position.
     func parts(_ x: Tensor, convolve: (Tensor) throws -> Tensor) throws -> Parts {
         let all = try input(x)
-        let (key, value, heads) = (shape.keyWidth, shape.valueWidth, shape.heads)
+        let (key, value, heads) = (shape.keyWidth, shape.valueWidth, shape.valueHeads)
         let mixed = key + shape.steps * (key + value)
         let own = try convolve(all.channels(0..<mixed)).silu()
-        let scale = 1 / Double(key / heads).squareRoot()
-        var offset = key
-        func next(_ width: Int) throws -> Tensor {
+        let scale = 1 / Double(key / shape.heads).squareRoot()
+        var offset = 0
+        func next(_ width: Int, heads: Int) throws -> Tensor {
             defer { offset += width }
             return try own.channels(offset..<offset + width).splittingHeads(heads)
         }
-        let keys = try (0..<shape.steps).map { _ in try next(key).unitVectors() }
-        let values = try (0..<shape.steps).map { _ in try next(value) }
+        func nextUnits() throws -> Tensor {
+            try next(key, heads: shape.heads).unitVectors().repeatingHeads(heads / shape.heads)
+        }
+        let query = try nextUnits() * scale
+        let keys = try (0..<shape.steps).map { _ in try nextUnits() }
+        let values = try (0..<shape.steps).map { _ in try next(value, heads: heads) }
         let raw = try rates(x)
         let factor = shape.range == .symmetric ? 2.0 : 1
         let beta = try (0..<shape.steps).map {
             try raw.channels($0 * heads..<($0 + 1) * heads).sigmoid() * factor
         }
         return Parts(
-            q: try own.channels(0..<key).splittingHeads(heads).unitVectors() * scale, k: keys, v: values, beta: beta,
-            logDecay: try logDecay(raw),
+            q: query, k: keys, v: values, beta: beta, logDecay: try logDecay(raw),
             gate: try shape.hasOutputGate ? all.channels(mixed..<mixed + value).silu() : nil)
     }
 
     private func logDecay(_ raw: Tensor) throws -> Tensor? {
         guard let aLog, let timeStepBias else { return nil }
-        let start = shape.steps * shape.heads
-        let steps = try (raw.channels(start..<start + shape.heads) + timeStepBias).softplus()
+        let start = shape.steps * shape.valueHeads
+        let steps = try (raw.channels(start..<start + shape.valueHeads) + timeStepBias).softplus()
         return try -(steps * aLog.exp())
     }
 

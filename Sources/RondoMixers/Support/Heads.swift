@@ -12,11 +12,12 @@ extension Tensor {
         try reshaped(Array(shape.dropLast(2)) + [shape[rank - 2] * shape[rank - 1]])
     }
 
-    /// `[batch, groups, width]` as `[batch, groups * count, width]`: every group for as many heads.
+    /// `[..., groups, width]` as `[..., groups * count, width]`: every group for as many heads.
     func repeatingHeads(_ count: Int) throws -> Tensor {
         guard count > 1 else { return self }
-        let (batch, groups, width) = (shape[0], shape[1], shape[2])
-        return try expanded(at: 2).broadcast(to: [batch, groups, count, width]).reshaped([batch, groups * count, width])
+        let (leading, groups, width) = (Array(shape.dropLast(2)), shape[rank - 2], shape[rank - 1])
+        return try expanded(at: rank - 1).broadcast(to: leading + [groups, count, width])
+            .reshaped(leading + [groups * count, width])
     }
 
     /// Every vector of the last axis divided by its length (with a small number added to the square).

@@ -6,6 +6,7 @@ needs torch and transformers (5.24 wrote the committed ones). Every folder of Te
 config.json, model.safetensors and expected.safetensors: token ids [2, T] and logits [2, T, V]. The whole pass runs
 without a cache, in float64 where the model allows it (parts that transformers fixes at float32 stay there).
 """
+import contextlib
 import json
 import pathlib
 import sys
@@ -52,6 +53,11 @@ def recurrent_gemma(**changes):
         num_key_value_heads=1, attention_window_size=5) | changes)
 
 
+def rwkv(**changes):
+    return transformers.RwkvConfig(**dict(
+        vocab_size=VOCABULARY, hidden_size=12, num_hidden_layers=2, context_length=LENGTH) | changes)
+
+
 CHECKPOINTS = {
     "mamba": lambda: mamba(),
     "mamba-bias": lambda: mamba(
@@ -72,7 +78,24 @@ CHECKPOINTS = {
         conv1d_width=3, attention_bias=True, head_dim=6, logits_soft_cap=2.0, rms_norm_eps=1e-3, tie_word_embeddings=False,
         attention_window_size=64, rope_parameters={
             "rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.75}),
+    "rwkv": lambda: rwkv(),
+    "rwkv-sizes": lambda: rwkv(
+        num_hidden_layers=3, hidden_size=8, attention_hidden_size=10, intermediate_size=20, rescale_every=0,
+        tie_word_embeddings=True),
 }
+
+# Models whose code converts to float32 somewhere: made to convert to float64 instead.
+CONVERTING = {"rwkv"}
+
+
+@contextlib.contextmanager
+def conversions_to_float64():
+    narrow, conversion = torch.float32, torch.Tensor.float
+    torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.float32, torch.Tensor.float = narrow, conversion
 
 
 def randomize(model):
@@ -95,7 +118,8 @@ def write(name, config):
     model.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     ids = torch.randint(0, VOCABULARY, (2, LENGTH))
-    with torch.no_grad():
+    converting = config.model_type in CONVERTING
+    with torch.no_grad(), conversions_to_float64() if converting else contextlib.nullcontext():
         try:
             logits = model.double()(ids, use_cache=False).logits
         except RuntimeError:

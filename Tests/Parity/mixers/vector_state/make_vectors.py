@@ -1,4 +1,4 @@
-"""Recurrences of vectors: minimal cells, HGRN, RG-LRU and Mamba (transformers), LRU."""
+"""Recurrences of vectors: minimal cells, HGRN, RG-LRU, Mamba and RWKV-4 (transformers), LRU."""
 
 import pathlib
 import sys
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from vectors import Case, as_float64, causal_conv, layer_norm, rms
+from vectors import Case, as_float64, causal_conv, layer_norm, rms, shift
 
 
 def minimal(name, wide, candidate):
@@ -151,6 +151,36 @@ def mamba(name, falcon):
     case.save(y, ssm=h, conv=history)
 
 
+def rwkv4(name, width):
+    """transformers' weighted averages, which keep the largest exponent apart."""
+    from transformers.models.rwkv.modeling_rwkv import rwkv_linear_attention_cpu
+
+    case = Case(name, 4, width=width)
+    x, before = case.x, shift(case.x)
+    mix = case.draw("mix", 3, 4, scale=0.5, shift=0.5)
+    r, k, v = (
+        ((1 - mix[i]) * x + mix[i] * before) @ case.draw(f"maps.{i}.weight", width, 4, scale=1.0).T for i in range(3)
+    )
+    decay, bonus = case.draw("decay", width, scale=1.0), case.draw("bonus", width, scale=1.0)
+    output = case.draw("output.weight", 4, width)
+    average, (a, b, m) = as_float64(lambda: rwkv_linear_attention_cpu(decay, bonus, k, v, return_state=True))
+    y = (torch.sigmoid(r) * average) @ output.T
+    case.save(y, shift=x[:, -1], numerator=a, denominator=b, maximum=m)
+
+
+def rwkv_channel_mix(name, hidden, receptance):
+    """The formula, with the position before by a shift of the whole sequence."""
+    case = Case(name, 4, hidden_size=hidden, receptance=receptance)
+    x, before = case.x, shift(case.x)
+    mix = case.draw("mix", 2 if receptance else 1, 4, scale=0.5, shift=0.5)
+    key, value = case.draw("key.weight", hidden, 4), case.draw("value.weight", 4, hidden)
+    y = F.relu(((1 - mix[0]) * x + mix[0] * before) @ key.T).pow(2) @ value.T
+    if receptance:
+        own = (1 - mix[1]) * x + mix[1] * before
+        y = torch.sigmoid(own @ case.draw("receptance.weight", 4, 4).T) * y
+    case.save(y, shift=x[:, -1])
+
+
 with torch.no_grad():
     minimal("min_gru", False, "linear")
     minimal("min_gru-positive", False, "positive")
@@ -161,3 +191,6 @@ with torch.no_grad():
     lru()
     mamba("mamba", False)
     mamba("mamba-falcon", True)
+    rwkv4("rwkv4", 6)
+    rwkv_channel_mix("rwkv_channel_mix", 16, True)
+    rwkv_channel_mix("rwkv_channel_mix-plain", 5, False)

@@ -1,0 +1,69 @@
+public import RondoTensor
+
+/// What layers of a model hand to those above them within one pass, at the positions that are being read.
+///
+/// No memory: it begins empty in every pass, over whatever piece of the sequence. What is remembered is in states.
+public struct SharedValues: Sendable {
+    /// The values of the first layer that gave any, `[batch, time, width]`, or `[batch, width]` in a step.
+    public var first: Tensor?
+
+    /// Creates what the lowest layer finds: nothing.
+    public init() {}
+}
+
+/// A mixer that hands values to the layers above it, or takes them (RWKV-7).
+///
+/// Alone it is the lowest layer of a model: every form of ``SequenceMixer`` is this one with nothing from below.
+public protocol ValueSharingMixer: SequenceMixer {
+    /// Reads a piece as a layer of a model.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, time, dModel]`.
+    ///   - state: The state before the piece; becomes the one after it.
+    ///   - shared: What layers below handed up at these positions; becomes what those above find.
+    /// - Returns: `[batch, time, dModel]`.
+    /// - Throws: `RondoError` when shapes do not fit.
+    func chunk(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor
+
+    /// Reads one position, `[batch, dModel]` to `[batch, dModel]`, as a layer of a model.
+    func step(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor
+}
+
+extension ValueSharingMixer {
+    /// Reads a piece with nothing from below.
+    public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        var shared = SharedValues()
+        return try chunk(x, state: &state, shared: &shared)
+    }
+
+    /// A chunk of one position.
+    public func step(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor {
+        var piece = SharedValues()
+        piece.first = try shared.first?.expanded(at: 1)
+        let y = try chunk(x.expanded(at: 1), state: &state, shared: &piece).squeezed(1)
+        shared.first = try piece.first?.squeezed(1)
+        return y
+    }
+}
+
+extension SequenceMixer {
+    /// Reads a piece as a layer of a model; mixers that share nothing pass on what they find.
+    ///
+    /// - Throws: `RondoError` when shapes do not fit.
+    public func chunk(_ x: Tensor, state: inout MixerState, passing shared: inout SharedValues) throws -> Tensor {
+        if let sharing = self as? any ValueSharingMixer {
+            return try sharing.chunk(x, state: &state, shared: &shared)
+        }
+        return try chunk(x, state: &state)
+    }
+
+    /// Reads one position as a layer of a model; mixers that share nothing pass on what they find.
+    ///
+    /// - Throws: `RondoError` when shapes do not fit.
+    public func step(_ x: Tensor, state: inout MixerState, passing shared: inout SharedValues) throws -> Tensor {
+        if let sharing = self as? any ValueSharingMixer {
+            return try sharing.step(x, state: &state, shared: &shared)
+        }
+        return try step(x, state: &state)
+    }
+}
