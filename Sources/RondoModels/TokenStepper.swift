@@ -21,7 +21,7 @@ struct TokenStepper: Sendable {
             throw RondoError(
                 .outOfRange, "generate: token \(token) lies outside 0..<\(model.configuration.vocabSize)")
         }
-        var x = try model.embedding.weight.sliced(0, row..<row + 1)
+        var x = try model.embedding.weight.sliced(0, row..<row + 1).cast(to: model.dtype)
         for (index, layer) in model.layers.enumerated() {
             let mixed = try steppers[index](layer.norm(x), state: &state.layers[index])
             // Without a residual the result belongs to the stepper, or is a leaf of the state: both change later.

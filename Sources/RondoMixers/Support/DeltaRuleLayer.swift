@@ -85,7 +85,7 @@ struct DeltaRuleLayer: Module {
 
     func initialState(batch: Int) throws -> MixerState {
         let size = [batch, shape.heads, shape.keyWidth / shape.heads, shape.valueWidth / shape.heads]
-        let zeros = try Tensor.zeros(size, dtype: input.weight.dtype)
+        let zeros = try Tensor.zeros(size, dtype: input.weight.dtype.computationType)
         guard let conv else { return MixerState(batch: batch, ["s": zeros]) }
         return MixerState(batch: batch, ["s": zeros, "conv": try conv.initialHistory(batch: batch)])
     }
