@@ -64,10 +64,10 @@ extension CheckpointFamily {
                     continue
                 }
                 let dtype = files.dtype(part.name)
-                if dtype?.isFloatingPoint != true {
+                if dtype?.isReal != true {
                     problems.append(
                         "'\(part.name)' has elements of type \(dtype?.rawValue ?? "that is unknown here"), should be "
-                            + "floating-point: quantised weights are not read")
+                            + "numbers")
                 }
                 if found != part.shape { problems.append("'\(part.name)' should be \(part.shape), is \(found)") }
             }

@@ -47,8 +47,8 @@ public struct LanguageModel: Module {
                 dtype: dtype, using: &generator)
     }
 
-    /// The element type of the weights.
-    public var dtype: DType { embedding.weight.dtype }
+    /// The element type of the arithmetic; matrices may be stored in a smaller one.
+    public var dtype: DType { embedding.weight.dtype.computationType }
 
     /// Whether all rows of a call must have read equally many positions; ``logits(_:state:)-(SequenceBatch,_)`` sees
     /// to it.

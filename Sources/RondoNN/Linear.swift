@@ -2,7 +2,7 @@ public import RondoTensor
 
 /// An affine map of the last axis, y = x Wᵀ + b: `[..., inputSize]` to `[..., outputSize]`.
 public struct Linear: Module {
-    /// The matrix, `[outputSize, inputSize]`.
+    /// The matrix, `[outputSize, inputSize]`, of any of `DType.weightTypes`.
     public var weight: Tensor
     /// The offsets, `[outputSize]`, if there are any.
     public var bias: Tensor?
@@ -18,10 +18,7 @@ public struct Linear: Module {
 
     /// Applies the layer.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        try x.mappingRows { rows in
-            let product = try rows.matmul(weight.transposed())
-            return try bias.map { try product + $0 } ?? product
-        }
+        try x.linear(weight, bias: bias)
     }
 
     /// Visits `weight` and `bias`.

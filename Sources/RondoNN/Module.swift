@@ -27,6 +27,18 @@ public struct ParameterSet: Sendable {
         paths.firstIndex(of: path).map { tensors[$0] }
     }
 
+    /// Refuses to train what is stored in a type that derivatives do not flow through.
+    /// - Throws: ``RondoError`` of code `dtypeMismatch` that names the parameters.
+    public func requireDifferentiable() throws {
+        let stored = zip(paths, tensors).filter { !$0.1.dtype.isDifferentiable }
+        guard let first = stored.first else { return }
+        let others = stored.count > 1 ? " and \(stored.count - 1) others" : ""
+        throw RondoError(
+            .dtypeMismatch,
+            "cannot train: parameter '\(first.0)'\(others) is stored as \(first.1.dtype.rawValue); load the model with "
+                + "all weights as float32 (cast(to: .float32)) to train it")
+    }
+
     /// The number of elements in all tensors together.
     public var elementCount: Int { tensors.reduce(0) { $0 + $1.count } }
 }
@@ -73,6 +85,7 @@ extension Module {
         _ body: (Self) throws -> (Tensor, Extra)
     ) throws -> (value: Tensor, gradients: ParameterSet, extra: Extra) {
         let current = parameters
+        try current.requireDifferentiable()
         var extra: Extra?
         let (value, gradients) = try valueAndGradient(of: current.tensors) { tracked in
             let (value, more) = try body(replacingParameters(tracked))

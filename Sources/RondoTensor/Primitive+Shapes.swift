@@ -19,6 +19,20 @@ func broadcastShape(_ shapes: [[Int]], _ operation: String) throws -> [Int] {
 }
 
 extension Primitive {
+    /// Refuses quantised operands, but for what moves whole rows of them or casts them.
+    /// - Throws: ``RondoError`` of code `dtypeMismatch`.
+    func requireWholeElements(_ inputs: [Tensor]) throws {
+        guard let operand = inputs.first(where: { $0.dtype.isQuantized }) else { return }
+        let shape = inputs[0].shape
+        switch self {
+        case .cast, .copy: return
+        case .takeRows where shape.count > 1: return
+        case .slice(0, _, 1, _) where shape.count > 1: return
+        case .reshape(let target) where target.last == shape.last && inputs[0].isContiguous: return
+        default: throw operand.dtype.needsCast(name)
+        }
+    }
+
     /// The shape and type of the result.
     /// - Throws: ``RondoError`` naming the operation, the shapes and the remedy, when the operands do not fit.
     func inferred(_ inputs: [Tensor]) throws -> (shape: [Int], dtype: DType) {

@@ -7,6 +7,7 @@ extension Tensor {
     }
 
     static func apply(_ primitive: Primitive, _ inputs: [Tensor]) throws -> Tensor {
+        try primitive.requireWholeElements(inputs)
         let (shape, dtype) = try primitive.inferred(inputs)
         var result: Tensor
         if let view = primitive.view(of: inputs[0], shape: shape) {
@@ -53,7 +54,7 @@ extension Primitive {
 
     /// Strides that show `x` under another shape without moving elements, if there are any.
     private static func reshapedStrides(_ x: Tensor, to shape: [Int]) -> [Int]? {
-        if x.isContiguous { return Tensor.contiguousStrides(shape) }
+        if x.isContiguous { return Tensor.contiguousStrides(shape, x.dtype) }
         // Match groups of old axes with groups of new ones that hold the same number of elements.
         let old = x.shape.indices.filter { x.shape[$0] != 1 }
         var strides = [Int](repeating: 1, count: shape.count)

@@ -12,7 +12,7 @@ extension Tensor {
     /// A dense tensor of undefined contents on the CPU, to be written through ``mutableBytes``.
     static func uninitialized(_ shape: [Int], _ dtype: DType) throws -> Tensor {
         let storage = try CPUBackend.shared.allocate(byteCount: possibleByteCount(shape, dtype))
-        return Tensor(storage: storage, dtype: dtype, shape: shape, strides: contiguousStrides(shape))
+        return Tensor(storage: storage, dtype: dtype, shape: shape, strides: contiguousStrides(shape, dtype))
     }
 
     /// The bytes that a dense tensor takes.
@@ -22,15 +22,37 @@ extension Tensor {
         guard shape.allSatisfy({ $0 >= 0 }) else {
             throw RondoError(.invalidArgument, "a tensor cannot have the shape \(shape): extents must not be negative")
         }
-        var bytes = dtype.byteCount
-        for extent in shape {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
-            guard !overflow else {
-                throw RondoError(.invalidArgument, "a tensor of shape \(shape) does not fit into memory")
-            }
-            bytes = product
+        guard let bytes = dtype.byteCount(shape: shape) else {
+            throw RondoError(.invalidArgument, "a tensor of shape \(shape) does not fit into memory")
         }
         return bytes
+    }
+
+    /// Creates a dense tensor over memory on the host, without copying or even reading it.
+    ///
+    /// - Parameters:
+    ///   - bytes: The elements in row-major order, as many as the shape takes (``DType/byteCount(shape:)``), aligned
+    ///     for the type. Nobody may change them; a tensor that is changed in place copies them first.
+    ///   - owner: Keeps the memory valid, and is kept by all tensors that share it.
+    ///   - shape: The shape.
+    ///   - dtype: The type of the elements.
+    /// - Throws: ``RondoError`` of code `shapeMismatch` when the size does not fit.
+    public init(
+        borrowing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable, shape: [Int], dtype: DType
+    ) throws {
+        guard bytes.count == dtype.byteCount(shape: shape), shape.allSatisfy({ $0 >= 0 }) else {
+            throw RondoError(
+                .shapeMismatch,
+                "a \(dtype.rawValue) tensor of shape \(shape) takes "
+                    + "\(dtype.byteCount(shape: shape).map { "\($0)" } ?? "too many") bytes, \(bytes.count) were given")
+        }
+        guard let address = bytes.baseAddress else {
+            self = try Tensor.uninitialized(shape, dtype)
+            return
+        }
+        self.init(
+            storage: Storage(borrowing: address, byteCount: bytes.count, owner: owner), dtype: dtype, shape: shape,
+            strides: Tensor.contiguousStrides(shape, dtype))
     }
 
     /// Creates a tensor from elements in row-major order.
@@ -92,10 +114,15 @@ extension Tensor {
 
 extension Tensor {
     /// The address of the first element.
-    var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) + offset * dtype.byteCount }
+    var bytes: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) + byteOffset }
 
     /// The address of the first element, for the operation that makes this tensor.
-    var mutableBytes: UnsafeMutableRawPointer { storage.pointer + offset * dtype.byteCount }
+    var mutableBytes: UnsafeMutableRawPointer { storage.pointer + byteOffset }
+
+    /// Position of the first element in the storage, in bytes.
+    private var byteOffset: Int {
+        dtype.isQuantized ? offset / dtype.blockLength * dtype.byteCount : offset * dtype.byteCount
+    }
 
     /// Gives `body` the elements in row-major order (copied first if this is a view out of order).
     ///
@@ -109,7 +136,7 @@ extension Tensor {
         }
         let host = UnsafeMutableRawBufferPointer.allocate(byteCount: dense.byteCount, alignment: 64)
         defer { host.deallocate() }
-        try dense.storage.backend.download(dense.storage, offset: dense.offset * dtype.byteCount, to: host)
+        try dense.storage.backend.download(dense.storage, offset: dense.byteOffset, to: host)
         return try body(UnsafeRawBufferPointer(host))
     }
 
@@ -163,7 +190,7 @@ extension Tensor {
 
     private mutating func isUniqueAndDense() -> Bool {
         // The storage is a `let`: move it through a variable to ask how many owners it has.
-        guard isContiguous else { return false }
+        guard isContiguous, !storage.isBorrowed else { return false }
         var owner = storage
         self = Tensor(storage: Tensor.placeholder, dtype: dtype, shape: shape, strides: strides, offset: offset)
         let unique = isKnownUniquelyReferenced(&owner)

@@ -10,6 +10,8 @@ public struct Tensor: Sendable {
     /// Extents, outermost first; `[]` is a scalar.
     public let shape: [Int]
     /// Distance in elements between neighbours along each axis; 0 where the axis is broadcast.
+    ///
+    /// It counts the elements with which rows of quantised types are filled up to whole blocks.
     public let strides: [Int]
     /// Position of the first element in the storage, in elements.
     public let offset: Int
@@ -36,15 +38,17 @@ public struct Tensor: Sendable {
     /// The device that holds the elements.
     public var device: Device { storage.backend.device }
 
-    /// Bytes of the elements, without padding or sharing.
-    public var byteCount: Int { count * dtype.byteCount }
+    /// Bytes of the elements in dense memory.
+    public var byteCount: Int {
+        dtype.isQuantized ? dtype.byteCount(shape: shape) ?? 0 : count * dtype.byteCount
+    }
 
     /// Whether the elements lie one after the other in row-major order.
     public var isContiguous: Bool {
         var expected = 1
-        for axis in stride(from: rank - 1, through: 0, by: -1) where shape[axis] != 1 {
-            guard strides[axis] == expected else { return shape.contains(0) }
-            expected *= shape[axis]
+        for axis in stride(from: rank - 1, through: 0, by: -1) {
+            guard shape[axis] == 1 || strides[axis] == expected else { return shape.contains(0) }
+            expected *= axis == rank - 1 ? dtype.paddedCount(shape[axis]) : shape[axis]
         }
         return true
     }
@@ -60,11 +64,12 @@ public struct Tensor: Sendable {
     }
 
     /// Strides, in elements, of a dense row-major array.
-    static func contiguousStrides(_ shape: [Int]) -> [Int] {
+    static func contiguousStrides(_ shape: [Int], _ dtype: DType) -> [Int] {
         var strides = [Int](repeating: 1, count: shape.count)
         for axis in stride(from: shape.count - 2, through: 0, by: -1) {
             // Extents that overflow here belong to a tensor without elements.
-            strides[axis] = strides[axis + 1] &* Swift.max(shape[axis + 1], 1)
+            let extent = axis == shape.count - 2 ? dtype.paddedCount(shape[axis + 1]) : shape[axis + 1]
+            strides[axis] = strides[axis + 1] &* Swift.max(extent, 1)
         }
         return strides
     }

@@ -68,6 +68,15 @@ struct FusedCase: Sendable, CustomStringConvertible {
             let noise = try generator.normal(shape + [size, size], dtype: dtype) * (0.3 / Double(size).squareRoot())
             add("matrixInverse", MatrixInverse(), [try Tensor.identity(size, dtype: dtype) + noise], size * size)
         }
+        for (rows, outputs, columns) in [(1, 1, 1), (3, 5, 33), (9, 3, 65), (0, 3, 4), (2, 3, 0), (8, 33, 200)] {
+            let (x, weight, bias) = (try draw(rows, columns), try draw(outputs, columns), try draw(outputs))
+            add("linear", LinearProduct(), [x, weight], columns + rows)
+            let view = try draw(columns, outputs).transposed()
+            add("linear of a view", LinearProduct(), [x, view, bias], columns + rows)
+            for stored in DType.weightTypes where stored.computationType == dtype {
+                add("linear \(stored)", LinearProduct(), [x, try weight.cast(to: stored), bias], columns + rows)
+            }
+        }
         for shape in [[1], [33], [3, 100], [0, 4]] {
             let x = try generator.normal(shape, dtype: dtype)
             add("dropout", try DropoutOperation(probability: 0.4, count: x.count, using: &generator), [x], 1)

@@ -16,7 +16,7 @@ public struct Tolerance: Sendable {
             case .float64: 0x1p-52
             case .bfloat16: 0x1p-8
             case .float16: 0x1p-11
-            case .float32, .int32, .int8: 0x1p-23
+            case .float32, .int32, .int8, .quantized8, .quantized4: 0x1p-23
             }
         relative = 8 * epsilon * Double(max(1, depth)) * Double(max(1, length)).squareRoot()
     }

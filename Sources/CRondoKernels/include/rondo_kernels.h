@@ -97,8 +97,11 @@ void rk_add_strided(rk_type type, int rank, const int64_t *shape, const void *sr
                     void *dst, const int64_t *dst_strides);
 void rk_fill(rk_type type, double value, void *y, size_t count);
 
-typedef enum { RK_S_FLOAT32, RK_S_FLOAT64, RK_S_INT32, RK_S_BFLOAT16, RK_S_FLOAT16, RK_S_INT8 } rk_storage;
-/// Converts between storage types; to bfloat16 / float16 rounds to nearest even, to integers truncates toward zero
+/// How elements are stored. The quantised types (rondo_weights.h) are stored in blocks and converted by rows.
+typedef enum {
+    RK_S_FLOAT32, RK_S_FLOAT64, RK_S_INT32, RK_S_BFLOAT16, RK_S_FLOAT16, RK_S_INT8, RK_S_QUANTIZED8, RK_S_QUANTIZED4
+} rk_storage;
+/// Converts between storage types of single elements; to bfloat16 / float16 rounds to nearest even, to integers truncates toward zero
 /// and saturates (NaN becomes 0).
 void rk_cast(rk_storage from, rk_storage to, const void *src, void *dst, size_t count);
 

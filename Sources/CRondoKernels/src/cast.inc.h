@@ -79,6 +79,8 @@ static void read_block(rk_storage from, const void *src, size_t at, T *block, si
     case RK_S_BFLOAT16: READ(uint16_t, from_bfloat16(value));
     case RK_S_FLOAT16: READ(uint16_t, from_float16(value));
     case RK_S_INT8: READ(int8_t, value);
+    case RK_S_QUANTIZED8:
+    case RK_S_QUANTIZED4: return;  // not elements by themselves
     }
 }
 
@@ -94,6 +96,8 @@ static void write_block(rk_storage to, const T *block, void *dst, size_t at, siz
     case RK_S_BFLOAT16: WRITE(uint16_t, to_bfloat16);
     case RK_S_FLOAT16: WRITE(uint16_t, to_float16);
     case RK_S_INT8: WRITE(int8_t, to_int8);
+    case RK_S_QUANTIZED8:
+    case RK_S_QUANTIZED4: return;
     }
 }
 

@@ -249,3 +249,12 @@ void rk_gemm(rk_type type, bool transpose_a, bool transpose_b, size_t m, size_t 
              const void *a, size_t lda, const void *b, size_t ldb, double beta, void *c, size_t ldc) {
     rk_kernels_for(type)->gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
+
+void rk_linear(rk_type type, rk_storage weights, size_t rows, size_t inputs, size_t outputs, const void *x, size_t x_row,
+               const void *w, const void *bias, void *y, size_t y_row) {
+    rk_kernels_for(type)->linear(weights, rows, inputs, outputs, x, x_row, w, bias, y, y_row);
+}
+
+void rk_expand_rows(rk_type type, rk_storage weights, size_t rows, size_t columns, const void *w, void *out) {
+    rk_kernels_for(type)->expand_rows(weights, rows, columns, w, out);
+}

@@ -5,6 +5,7 @@
 
 #include "recurrent.h"
 #include "rondo_kernels.h"
+#include "rondo_weights.h"
 
 // Every kernel that exists per level and type: X(name, result, parameters). The template defines it as
 // `static result k_name parameters`; rondo_kernels.h documents it as rk_name.
@@ -62,7 +63,10 @@
     X(dropout, void, (uint64_t key, uint64_t stream, uint64_t offset, double probability, const void *x, void *y, \
       size_t count)) \
     X(gemm, void, (bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, double alpha, const void *a, \
-      size_t lda, const void *b, size_t ldb, double beta, void *c, size_t ldc))
+      size_t lda, const void *b, size_t ldb, double beta, void *c, size_t ldc)) \
+    X(linear, void, (rk_storage weights, size_t rows, size_t inputs, size_t outputs, const void *x, size_t x_row, \
+      const void *w, const void *bias, void *y, size_t y_row)) \
+    X(expand_rows, void, (rk_storage weights, size_t rows, size_t columns, const void *w, void *out))
 
 #define RK_MEMBER(name, result, parameters) result(*name) parameters;
 struct rk_kernels {

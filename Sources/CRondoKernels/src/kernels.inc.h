@@ -14,6 +14,8 @@
 #include "random.inc.h"
 #include "cast.inc.h"
 #include "gemm.inc.h"
+#include "weight_groups.inc.h"
+#include "weight_product.inc.h"
 #include "recurrent.inc.h"
 
 #define RK_ENTRY(name, result, parameters) .name = k_##name,

@@ -4,7 +4,9 @@ import RondoTensor
 /// A file whose bytes are read on demand, straight from the system's page cache.
 ///
 /// Files written by `AtomicFile` are never changed in place, so a mapping stays valid when its file is replaced.
-/// Shortening a mapped file from outside ends the process at the next access; do not do that.
+/// Other programs must not change a file while it is mapped: shortening it ends the process (SIGBUS) at the next access
+/// beyond the new end, writing into it changes values that have been checked. That holds as long as any tensor sees the
+/// file's memory; replacing the file by another one (renaming) is harmless.
 public final class MappedFile: @unchecked Sendable {
     // Unchecked: the mapping is read-only and lives exactly as long as the object.
     /// The path it was opened with.

@@ -96,6 +96,16 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
+    /// The bytes of a tensor (little-endian, row-major) where they lie in the mapped file.
+    ///
+    /// Nothing is read until it is used.
+    /// - Parameter name: The tensor's name.
+    /// - Returns: The bytes, which need not be aligned, and the mapping, which must outlive their use.
+    /// - Throws: `RondoError` if there is no such tensor.
+    public func mappedBytes(of name: String) throws -> (bytes: UnsafeRawBufferPointer, owner: MappedFile) {
+        (try withUnsafeBytes(of: name) { $0 }, file)
+    }
+
     /// Reads the whole file and compares it with its check value.
     ///
     /// - Parameter requireChecksum: Whether a file without a check value is an error, as it is for files that only

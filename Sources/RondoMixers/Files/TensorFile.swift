@@ -3,6 +3,13 @@ public import RondoNN
 public import RondoTensor
 
 /// Named tensors in a safetensors file, checked as a whole before any is used.
+///
+/// Tensors are views of the mapped file wherever its bytes are aligned for their type: nothing is copied, and nothing
+/// is read before it is used. They keep the mapping alive. See `MappedFile` for what that asks of the file: shortening
+/// it while a tensor is in use ends the process.
+///
+/// A quantised tensor `[..., rows, columns]` is a U8 tensor `[..., rows, bytes per row]` of blocks as ``QuantizedEntry``
+/// describes them, under its own name; the metadata `rondo_quantized` say for each what it is.
 public struct TensorFile: Sendable {
     /// A tensor that a file must hold.
     public struct Expectation: Sendable, Equatable {
@@ -24,6 +31,7 @@ public struct TensorFile: Sendable {
     /// The path it was opened with.
     public let path: String
     private let file: SafetensorsFile
+    private let quantized: [String: QuantizedEntry]
 
     /// The text kept with the tensors.
     public var metadata: [String: String] { file.metadata }
@@ -48,12 +56,20 @@ public struct TensorFile: Sendable {
     /// - Parameters:
     ///   - path: The file.
     ///   - isForeign: Whether a file without a check value is accepted, as other programs write it.
+    ///   - verifiesContent: Whether to compare the content with the check value, which reads all of it. Otherwise only
+    ///     the description is checked, and damage to the elements is not found.
     /// - Throws: `RondoError` that names the file if it is damaged or of another kind.
-    public init(_ path: String, isForeign: Bool = false) throws {
+    public init(_ path: String, isForeign: Bool = false, verifiesContent: Bool = true) throws {
         self.path = path
         file = try SafetensorsFile(path)
-        try file.verify(requireChecksum: !isForeign || file.metadata[Self.versionKey] != nil)
+        quantized = try QuantizedEntry.all(in: file)
+        if verifiesContent {
+            try file.verify(requireChecksum: !isForeign || file.metadata[Self.versionKey] != nil)
+        }
     }
+
+    /// The names of all tensors, in the order of their data.
+    public var names: [String] { file.entries.map(\.name) }
 
     /// Writes tensors atomically, with a check value over everything.
     ///
@@ -64,11 +80,12 @@ public struct TensorFile: Sendable {
     /// - Throws: `RondoError` that names the file.
     public static func write(_ tensors: ParameterSet, to path: String, metadata: [String: String] = [:]) throws {
         let entries = zip(tensors.paths, tensors.tensors).map { name, tensor in
-            SafetensorsTensor(name: name, dtype: tensor.dtype.safetensors, shape: tensor.shape) { sink in
+            SafetensorsTensor(name: name, dtype: tensor.dtype.safetensors, shape: tensor.storedShape) { sink in
                 try tensor.withUnsafeBytes(sink)
             }
         }
-        let common = ["format": "pt", versionKey: "1"]
+        var common = ["format": "pt", versionKey: "1"]
+        common[QuantizedEntry.key] = try QuantizedEntry.text(describing: tensors)
         try SafetensorsFile.write(to: path, tensors: entries, metadata: common.merging(metadata) { $1 })
     }
 
@@ -76,30 +93,57 @@ public struct TensorFile: Sendable {
     ///
     /// - Parameters:
     ///   - expected: The tensors, in the order in which they are returned.
-    ///   - castsTypes: Whether floating-point tensors of another type are converted.
+    ///   - castsTypes: Whether floating-point and quantised tensors of another type are converted.
+    ///   - keepsStored: The names of tensors that need no conversion where they are stored in a type that is computed
+    ///     with in the expected one (`Module.matrixPaths`, for a model that is not to be trained).
     /// - Returns: The tensors, in the order of `expected`.
     /// - Throws: `RondoError` of code `corruptFile` that lists everything missing, left over or of another shape.
-    public func read(_ expected: [Expectation], castsTypes: Bool = false) throws -> ParameterSet {
-        try check(expected, castsTypes: castsTypes)
-        let tensors = try expected.map { try tensor($0.name).cast(to: $0.dtype) }
+    public func read(
+        _ expected: [Expectation], castsTypes: Bool = false, keepsStored: Set<String> = []
+    ) throws -> ParameterSet {
+        func keeps(_ want: Expectation, _ dtype: DType) -> Bool {
+            keepsStored.contains(want.name) && DType.weightTypes.contains(dtype) && dtype.computationType == want.dtype
+        }
+        try check(expected) { want, dtype in
+            dtype == want.dtype || (castsTypes && dtype.isReal) || keeps(want, dtype)
+        }
+        let tensors = try expected.map { want in
+            let stored = try tensor(want.name)
+            return keeps(want, stored.dtype) ? stored : try stored.cast(to: want.dtype)
+        }
         return ParameterSet(paths: expected.map(\.name), tensors: tensors)
     }
 
-    /// Reads one tensor as it is stored.
+    /// The shape and type of a tensor; the type is `nil` if tensors cannot be of it.
+    ///
+    /// - Throws: `RondoError` if there is none of that name.
+    public func description(of name: String) throws -> (shape: [Int], dtype: DType?) {
+        if let entry = quantized[name] { return (entry.shape, entry.dtype) }
+        let entry = try file.entry(name)
+        return (entry.shape, DType(entry.dtype))
+    }
+
+    /// One tensor as it is stored: a view of the file if its bytes are aligned, else a copy.
     ///
     /// - Throws: `RondoError` if there is none of that name or its type cannot be computed with.
     public func tensor(_ name: String) throws -> Tensor {
-        let entry = try file.entry(name)
-        guard let dtype = DType(entry.dtype) else {
+        let found = try description(of: name)
+        guard let dtype = found.dtype else {
             throw RondoError(
-                .corruptFile, "'\(path)': tensor '\(name)' has the unsupported type \(entry.dtype.rawValue)")
+                .corruptFile,
+                "'\(path)': tensor '\(name)' has the unsupported type \(try file.entry(name).dtype.rawValue)")
         }
-        return try Tensor(shape: entry.shape, dtype: dtype) { target in
-            try file.withUnsafeBytes(of: name) { target.copyMemory(from: $0) }
+        let (bytes, owner) = try file.mappedBytes(of: name)
+        let alignment = dtype.isQuantized ? DType.bfloat16.byteCount : dtype.byteCount
+        if Int(bitPattern: bytes.baseAddress) % alignment == 0 {
+            return try Tensor(borrowing: bytes, owner: owner, shape: found.shape, dtype: dtype)
+        }
+        return try withExtendedLifetime(owner) {
+            try Tensor(shape: found.shape, dtype: dtype) { $0.copyMemory(from: bytes) }
         }
     }
 
-    private func check(_ expected: [Expectation], castsTypes: Bool) throws {
+    private func check(_ expected: [Expectation], fits: (Expectation, DType) -> Bool) throws {
         let found = Dictionary(file.entries.map { ($0.name, $0) }) { first, _ in first }
         let names = Set(expected.map(\.name))
         var problems: [String] = []
@@ -108,12 +152,11 @@ public struct TensorFile: Sendable {
                 problems.append("missing '\(want.name)' \(want.shape)")
                 continue
             }
-            let dtype = DType(entry.dtype)
-            let fits = dtype == want.dtype || (castsTypes && dtype?.isFloatingPoint == true)
-            if entry.shape != want.shape || !fits {
+            let (shape, dtype) = try description(of: want.name)
+            if shape != want.shape || dtype.map({ fits(want, $0) }) != true {
                 problems.append(
                     "'\(want.name)' should be \(want.dtype.rawValue) \(want.shape), "
-                        + "is \(entry.dtype.rawValue) \(entry.shape)")
+                        + "is \(dtype?.rawValue ?? entry.dtype.rawValue) \(shape)")
             }
         }
         problems += file.entries.filter { !names.contains($0.name) }.map { "unknown '\($0.name)' \($0.shape)" }
@@ -160,14 +203,17 @@ extension DType {
         case .bfloat16: .bfloat16
         case .float16: .float16
         case .int8: .int8
+        case .quantized8, .quantized4: .uint8
         }
     }
 
     /// The same type as in a safetensors file, if tensors can be of it.
     init?(_ dtype: SafetensorsDType) {
-        guard let match = DType.allCases.first(where: { $0.safetensors == dtype }) else { return nil }
+        let match = DType.allCases.first { $0.safetensors == dtype && !$0.isQuantized }
+        guard let match else { return nil }
         self = match
     }
 
-    package var isFloatingPoint: Bool { [.float32, .float64, .bfloat16, .float16].contains(self) }
+    /// Whether elements stand for real numbers, which may be converted.
+    package var isReal: Bool { DType.weightTypes.contains(self) }
 }

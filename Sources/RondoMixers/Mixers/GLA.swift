@@ -100,7 +100,7 @@ public struct GLA: SequenceMixer {
     public func initialState(batch: Int) throws -> MixerState {
         let heads = configuration.heads
         let shape = [batch, heads, configuration.keyWidth(dModel) / heads, configuration.valueWidth(dModel) / heads]
-        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype)])
+        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 
     private struct Parts {

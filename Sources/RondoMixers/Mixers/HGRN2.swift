@@ -71,7 +71,7 @@ public struct HGRN2: SequenceMixer {
     public func initialState(batch: Int) throws -> MixerState {
         let width = dModel / configuration.heads
         let shape = [batch, configuration.heads, width, width]
-        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype)])
+        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 
     private func projected(_ x: Tensor) throws -> (q: Tensor, k: Tensor, v: Tensor, logDecay: Tensor) {

@@ -91,7 +91,7 @@ public struct LinearAttentionMixer: SequenceMixer {
     public func initialState(batch: Int) throws -> MixerState {
         let width = dModel / configuration.heads
         let shape = [batch, configuration.heads, width, width + (configuration.normalizesWeights ? 1 : 0)]
-        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype)])
+        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 
     /// Queries, keys and values `[..., H, width]`; values with a column of ones if weights are normalised.

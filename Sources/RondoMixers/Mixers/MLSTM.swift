@@ -98,7 +98,7 @@ public struct MLSTM: SequenceMixer {
 
     /// Zeros; the normaliser n is a last column of C.
     public func initialState(batch: Int) throws -> MixerState {
-        let (heads, dtype) = (configuration.heads, input.weight.dtype)
+        let (heads, dtype) = (configuration.heads, input.weight.dtype.computationType)
         let shape = [
             batch, heads, configuration.keyWidth(dModel) / heads, configuration.valueWidth(dModel) / heads + 1,
         ]

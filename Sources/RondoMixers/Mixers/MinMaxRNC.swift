@@ -115,7 +115,7 @@ public struct MinMaxRNC: SequenceMixer {
 
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
-        let (numbers, dtype) = (configuration.neuronSize, output.weight.dtype)
+        let (numbers, dtype) = (configuration.neuronSize, output.weight.dtype.computationType)
         let zeros = try Tensor.zeros([batch, numbers, output.weight.shape[1] / numbers], dtype: dtype)
         guard surroundings != nil else { return MixerState(batch: batch, ["h": zeros]) }
         return MixerState(batch: batch, ["h": zeros, "before": try Tensor.zeros([batch, dModel], dtype: dtype)])

@@ -46,7 +46,7 @@ extension RecurrentCellMixer {
 
     /// Zeros for every state of the cell.
     public func initialState(batch: Int) throws -> MixerState {
-        let zeros = try Tensor.zeros([batch, layer.hiddenSize], dtype: layer.weight.dtype)
+        let zeros = try Tensor.zeros([batch, layer.hiddenSize], dtype: layer.weight.dtype.computationType)
         switch configuration.cell {
         case .elmanTanh, .elmanReLU, .gru, .gruResetBefore: return MixerState(batch: batch, ["h": zeros])
         case .lstm, .lstmPeephole, .lstmLayerNorm: return MixerState(batch: batch, ["h": zeros, "c": zeros])
@@ -102,7 +102,7 @@ private struct RecurrentCellStepper: MixerStepper {
     init(_ layer: RecurrentLayer, output: Linear?, batch: Int) throws {
         self.layer = layer
         projection = try RowProduct(weight: layer.weight, rows: batch)
-        let zeros = try Tensor.zeros([batch, layer.hiddenSize], dtype: layer.weight.dtype)
+        let zeros = try Tensor.zeros([batch, layer.hiddenSize], dtype: layer.weight.dtype.computationType)
         cell = try RecurrentStep(
             layer.cell,
             .init(

@@ -86,7 +86,7 @@ public struct RetNet: SequenceMixer {
     public func initialState(batch: Int) throws -> MixerState {
         let width = dModel / configuration.heads
         let shape = [batch, configuration.heads, width, width * configuration.expandValue]
-        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype)])
+        return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 
     /// Queries, keys and values of `[batch, time, D]`, and the gate.

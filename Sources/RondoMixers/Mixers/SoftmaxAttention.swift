@@ -170,7 +170,7 @@ struct AttentionMaps: Module {
     /// Zeros for keys or values, `[batch, length, kvHeads, d]`.
     func noKeys(batch: Int, length: Int) throws -> Tensor {
         let width = query.weight.shape[0] / shape.heads
-        return try Tensor.zeros([batch, length, shape.kvHeads, width], dtype: query.weight.dtype)
+        return try Tensor.zeros([batch, length, shape.kvHeads, width], dtype: query.weight.dtype.computationType)
     }
 
     /// Queries, keys and values of positions from `start` on, `[batch, time, heads, d]`.

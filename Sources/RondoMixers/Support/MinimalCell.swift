@@ -78,7 +78,8 @@ extension MinimalCellMixer {
 
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
-        MixerState(batch: batch, ["h": try Tensor.zeros([batch, output.weight.shape[1]], dtype: output.weight.dtype)])
+        let dtype = output.weight.dtype.computationType
+        return MixerState(batch: batch, ["h": try Tensor.zeros([batch, output.weight.shape[1]], dtype: dtype)])
     }
 
     /// One product for all positions, then a scan.

@@ -64,7 +64,7 @@ public struct RecurrentLayer: Module {
     ///
     /// A language model may project its embedding table once and gather rows of the result.
     public func project(_ rows: Tensor) throws -> Tensor {
-        try normalizing(rows.matmul(weight.transposed()))
+        try normalizing(rows.linear(weight))
     }
 
     /// The input gates as the loop reads them: normalised in a cell with layer norm, else as they are.

@@ -29,7 +29,7 @@ public struct RecurrentStack: Module {
 
     /// The state before anything has been read.
     public func initialState(batch: Int) throws -> RecurrentState {
-        try RecurrentState(configuration, batch: batch, dtype: layers[0].weight.dtype)
+        try RecurrentState(configuration, batch: batch, dtype: layers[0].recurrent.dtype)
     }
 
     /// Reads sequences `[batch, time, inputSize]` as in evaluation: no dropout, zoneout by its expectation.
@@ -137,7 +137,7 @@ public struct RecurrentStack: Module {
     func regularization(
         _ extents: [Int], training: Bool, using generator: inout Generator
     ) throws -> RecurrentLayer.Regularization {
-        let (units, dtype) = (configuration.hiddenSize, layers[0].weight.dtype)
+        let (units, dtype) = (configuration.hiddenSize, layers[0].recurrent.dtype)
         var result = RecurrentLayer.Regularization()
         if training, configuration.recurrentDropout > 0 {
             result.mask = try Dropout.mask(

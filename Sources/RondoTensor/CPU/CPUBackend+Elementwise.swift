@@ -101,6 +101,7 @@ extension CPUBackend {
     }
 
     func cast(_ x: Tensor, to dtype: DType) throws -> Tensor {
+        if x.dtype.isQuantized || dtype.isQuantized { return try castRows(x, to: dtype) }
         let x = try x.dense()
         let y = try Tensor.uninitialized(x.shape, dtype)
         parallelFor(x.count, grain: Self.elementwiseGrain) { range in
@@ -111,8 +112,40 @@ extension CPUBackend {
         return y
     }
 
+    /// From or to a quantised type: rows of the last axis, by way of float32.
+    private func castRows(_ x: Tensor, to dtype: DType) throws -> Tensor {
+        guard let columns = x.shape.last else {
+            throw RondoError(.shapeMismatch, "cast: a scalar cannot be \(dtype.rawValue), which needs rows")
+        }
+        guard x.dtype == .float32 || dtype == .float32 else {
+            return try cast(cast(x, to: .float32), to: dtype)
+        }
+        let x = try x.dense()
+        let y = try Tensor.uninitialized(x.shape, dtype)
+        let stored = x.dtype.isQuantized ? x.dtype : dtype
+        let storedRow = rk_row_bytes(stored.storageKind, columns)
+        let row = columns * DType.float32.byteCount
+        let rows = columns > 0 ? x.count / columns : 0
+        parallelFor(rows, grain: max(1, Self.elementwiseGrain / 8 / max(1, columns))) { range in
+            let (start, storedStart) = (range.lowerBound * row, range.lowerBound * storedRow)
+            if x.dtype.isQuantized {
+                rk_expand_rows(
+                    RK_FLOAT32, stored.storageKind, range.count, columns, x.bytes + storedStart, y.mutableBytes + start)
+            } else {
+                let source = (x.bytes + start).assumingMemoryBound(to: Float.self)
+                rk_quantize_rows(stored.storageKind, range.count, columns, source, y.mutableBytes + storedStart)
+            }
+        }
+        return y
+    }
+
     func copy(_ x: Tensor, shape: [Int]) throws -> Tensor {
         let y = try Tensor.uninitialized(shape, x.dtype)
+        if x.dtype.isQuantized {
+            // Views of quantised tensors are dense.
+            y.mutableBytes.copyMemory(from: x.bytes, byteCount: x.byteCount)
+            return y
+        }
         try strided(x, into: y)
         return y
     }

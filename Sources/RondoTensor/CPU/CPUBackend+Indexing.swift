@@ -5,7 +5,7 @@ extension CPUBackend {
         let table = try table.dense()
         let indices = try indices.dense()
         let y = try Tensor.uninitialized(shape, table.dtype)
-        let rowBytes = table.shape.dropFirst().reduce(1, *) * table.dtype.byteCount
+        let rowBytes = table.dtype.byteCount(shape: Array(table.shape.dropFirst())) ?? 0
         parallelFor(indices.count, grain: max(1, (Self.elementwiseGrain * 4) / max(1, rowBytes))) { range in
             rk_gather_rows(
                 range.count, rowBytes, table.bytes, indices.int32 + range.lowerBound,

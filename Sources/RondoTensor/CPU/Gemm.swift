@@ -69,11 +69,14 @@ enum Gemm {
     }
 
     /// One product of dense matrices, cut into blocks for the pool.
+    ///
+    /// Rows of the result are `leading` elements apart, or dense.
     static func multiply(
         _ a: Operand, _ b: Operand, into target: UnsafeMutableRawPointer, _ dtype: DType,
-        _ size: (m: Int, n: Int, k: Int)
+        _ size: (m: Int, n: Int, k: Int), leading: Int? = nil
     ) throws {
         let type = try dtype.kernelType("matmul")
+        let leading = leading ?? size.n
         let width = dtype.byteCount
         let (rows, columns) = blocks(size)
         let tall = (size.m + rows - 1) / rows
@@ -81,8 +84,8 @@ enum Gemm {
         parallelFor(tall * wide) { index in
             let (i, j) = ((index / wide) * rows, (index % wide) * columns)
             block(
-                type, a.advanced(row: i), b.advanced(column: j), target + (i * size.n + j) * width,
-                (min(rows, size.m - i), min(columns, size.n - j), size.k), leading: size.n)
+                type, a.advanced(row: i), b.advanced(column: j), target + (i * leading + j) * width,
+                (min(rows, size.m - i), min(columns, size.n - j), size.k), leading: leading)
         }
     }
 

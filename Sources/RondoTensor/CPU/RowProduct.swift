@@ -1,13 +1,10 @@
-internal import CRondoKernels
-
 /// x Wᵀ + b for a fixed number of rows, again and again without allocation: the products of streaming.
 ///
 /// A value: copies share the matrix, and each writes results of its own.
 public struct RowProduct: Sendable {
-    /// W transposed: `[inputs, outputs]`, the order in which a single row reads it fastest.
-    private let matrix: Tensor
-    private let bias: Tensor?
-    /// The latest result, `[rows, outputs]`.
+    private let product: WeightProduct
+    private let inputs: Int
+    /// The latest result, `[rows, outputs]`, of the weight's ``DType/computationType``.
     ///
     /// Do not hold on to it across calls: that would force a copy.
     public internal(set) var output: Tensor
@@ -15,10 +12,10 @@ public struct RowProduct: Sendable {
     /// Prepares the products of `rows` rows.
     ///
     /// - Parameters:
-    ///   - weight: W, `[outputs, inputs]`.
+    ///   - weight: W, `[outputs, inputs]`, of any of ``DType/weightTypes``; it is read as it is stored, not copied.
     ///   - bias: b, `[outputs]`, if there is one.
     ///   - rows: how many rows each call has.
-    /// - Throws: ``RondoError`` when the shapes do not fit.
+    /// - Throws: ``RondoError`` when the shapes or types do not fit.
     public init(weight: Tensor, bias: Tensor? = nil, rows: Int) throws {
         guard weight.rank == 2, rows > 0, bias.map({ $0.shape == [weight.shape[0]] }) ?? true else {
             throw RondoError(
@@ -26,33 +23,25 @@ public struct RowProduct: Sendable {
                 "RowProduct: needs a matrix [outputs, inputs] and a bias [outputs]; got \(weight.shape), \(bias?.shape ?? [])"
             )
         }
-        matrix = try weight.detached().transposed().copied()
-        self.bias = try bias?.dense()
-        output = try Tensor.zeros([rows, weight.shape[0]], dtype: weight.dtype)
+        output = try Tensor.zeros([rows, weight.shape[0]], dtype: weight.dtype.computationType)
+        inputs = weight.shape[1]
+        let example = try Tensor.zeros([0, inputs], dtype: output.dtype)
+        try LinearProduct().validate([example, weight] + (bias.map { [$0] } ?? []))
+        product = try WeightProduct(weight: weight.detached().dense(), bias: bias)
     }
 
     /// Computes the products of `x`, `[rows, inputs]`, into ``output``.
     /// - Throws: ``RondoError`` when `x` has another shape.
     public mutating func callAsFunction(_ x: Tensor) throws {
-        let (rows, outputs) = (output.shape[0], output.shape[1])
-        guard x.shape.count == 2, x.shape[0] == rows, x.shape[1] == matrix.shape[0], x.dtype == matrix.dtype else {
+        guard x.shape.count == 2, x.shape[0] == output.shape[0], x.shape[1] == inputs, x.dtype == output.dtype else {
             throw RondoError(
-                .shapeMismatch, "RowProduct: needs \([rows, matrix.shape[0]]) \(matrix.dtype.rawValue), got \(x.shape)")
+                .shapeMismatch,
+                "RowProduct: needs \([output.shape[0], inputs]) \(output.dtype.rawValue), got \(x.shape) "
+                    + x.dtype.rawValue)
         }
-        let type = try matrix.dtype.kernelType("RowProduct")
-        let (matrix, bias) = (matrix, bias)
-        // Named, so that a dense copy lives until the product is done.
-        let rowsOfX = try x.dense()
-        defer { withExtendedLifetime(rowsOfX) {} }
         try output.mutateInPlace { bytes in
             guard let target = bytes.baseAddress else { return }
-            try Gemm.multiply(
-                rowsOfX.lastTwoAxes(0), matrix.lastTwoAxes(0), into: target, matrix.dtype,
-                (rows, outputs, matrix.shape[0]))
-            guard let bias else { return }
-            for row in 0..<rows {
-                rk_axpy(type, 1, bias.bytes, target + row * outputs * matrix.dtype.byteCount, outputs)
-            }
+            try product(x, into: target)
         }
     }
 }

@@ -6,6 +6,9 @@ public protocol FusedOperation: Sendable {
     /// The name in error messages and in the registry of tests.
     static var name: String { get }
 
+    /// Whether it reads quantised operands as they are stored; the others refuse them.
+    static var readsQuantized: Bool { get }
+
     /// The outputs, computed with primitives alone. Derivatives flow through it mechanically.
     func reference(_ inputs: [Tensor]) throws -> [Tensor]
 
@@ -75,8 +78,14 @@ public enum FusedMode: Sendable {
 }
 
 extension FusedOperation {
+    /// No.
+    public static var readsQuantized: Bool { false }
+
     /// Computes the operation: by the device's kernel if it has one, else by the reference.
     public func callAsFunction(_ inputs: [Tensor], mode: FusedMode = .kernel) throws -> [Tensor] {
+        if !Self.readsQuantized, let operand = inputs.first(where: { $0.dtype.isQuantized }) {
+            throw operand.dtype.needsCast(Self.name)
+        }
         try validate(inputs)
         guard mode == .kernel, let first = inputs.first, let kernel = first.storage.backend.kernel(for: self) else {
             return try reference(inputs)

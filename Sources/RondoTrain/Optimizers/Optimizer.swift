@@ -42,12 +42,13 @@ public struct OptimizerState: Sendable {
     ///   - optimizer: whose state it is.
     ///   - module: whose parameters it will change.
     ///   - role: says what kind of parameter a path and shape name.
-    /// - Throws: ``RondoError`` when there is no memory.
+    /// - Throws: ``RondoError`` when there is no memory, or when a parameter is stored in a type that cannot be trained.
     public init(
         for optimizer: some Optimizer, module: some Module,
         role: (String, [Int]) -> ParameterRole = ParameterRole.init(path:shape:)
     ) throws {
         let parameters = module.parameters
+        try parameters.requireDifferentiable()
         paths = parameters.paths
         roles = zip(paths, parameters.tensors).map { role($0, $1.shape) }
         names = roles.map(optimizer.stateNames)

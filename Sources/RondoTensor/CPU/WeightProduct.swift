@@ -1,0 +1,97 @@
+internal import CRondoKernels
+
+/// y = x Wᵀ + b on the processor, with W `[outputs, inputs]` read as it lies, in the type in which it is stored.
+///
+/// Few rows stream W through the processor once and are bound by memory, so that smaller types are faster; many rows
+/// are a matrix product, before which stored types become float32 part by part.
+struct WeightProduct {
+    /// So many rows of x stream W; more are multiplied as matrices.
+    static let fewRows = 8
+    /// The same for types that would have to be expanded first.
+    static let fewRowsOfStored = 24
+    /// Bytes of W in one piece of work.
+    private static let pieceBytes = 1 << 16
+    /// Multiplications that are done on the calling thread, because waking another takes as long.
+    private static let smallWork = 1 << 18
+    /// Elements of W that are expanded at a time.
+    private static let panelElements = 1 << 21
+
+    let weight: Tensor
+    let bias: Tensor?
+
+    private var inputs: Int { weight.shape[1] }
+    private var outputs: Int { weight.shape[0] }
+
+    /// Prepares W `[outputs, inputs]` and b `[outputs]`, whose shapes and types have been checked.
+    init(weight: Tensor, bias: Tensor?) throws {
+        self.weight = weight.detached()
+        self.bias = try bias?.detached().dense()
+    }
+
+    /// Writes the products of the rows of `x`, `[rows, inputs]`, as `[rows, outputs]`.
+    func callAsFunction(_ x: Tensor, into target: UnsafeMutableRawPointer) throws {
+        let rows = x.shape[0]
+        guard rows * outputs > 0 else { return }
+        let isStored = weight.dtype != x.dtype
+        let x = try x.detached().dense()
+        defer { withExtendedLifetime(x) {} }
+        if weight.isContiguous, rows <= (isStored ? Self.fewRowsOfStored : Self.fewRows) || inputs == 0 {
+            try stream(x, into: target)
+        } else {
+            try isStored ? expand(x, into: target) : multiply(x, weight, at: 0, into: target)
+            addBias(to: target, rows: rows, try x.dtype.kernelType("linear"))
+        }
+    }
+
+    private func stream(_ x: Tensor, into target: UnsafeMutableRawPointer) throws {
+        let type = try x.dtype.kernelType("linear")
+        let (kind, size) = (weight.dtype.storageKind, x.dtype.byteCount)
+        let (rows, inputs, outputs) = (x.shape[0], inputs, outputs)
+        let row = rk_row_bytes(kind, inputs)
+        let (w, b, source) = (weight.bytes, bias?.bytes, x.bytes)
+        func piece(_ range: Range<Int>) {
+            let start = range.lowerBound
+            rk_linear(
+                type, kind, rows, inputs, range.count, source, inputs, w + start * row, b.map { $0 + start * size },
+                target + start * size, outputs)
+        }
+        guard rows * inputs * outputs >= Self.smallWork else { return piece(0..<outputs) }
+        parallelFor(outputs, grain: max(4, Self.pieceBytes / max(1, row) / 4 * 4), piece)
+    }
+
+    /// Columns `at...` of the result, for some rows of W of the type of x.
+    private func multiply(_ x: Tensor, _ part: Tensor, at: Int, into target: UnsafeMutableRawPointer) throws {
+        let columns = try part.withDenseRows().transposed()
+        defer { withExtendedLifetime(columns) {} }
+        try Gemm.multiply(
+            x.lastTwoAxes(0), columns.lastTwoAxes(0), into: target + at * x.dtype.byteCount, x.dtype,
+            (x.shape[0], part.shape[0], inputs), leading: outputs)
+    }
+
+    /// W becomes float32 in panels that are multiplied one after the other.
+    private func expand(_ x: Tensor, into target: UnsafeMutableRawPointer) throws {
+        let weight = try weight.dense()
+        let panel = max(64, Self.panelElements / max(1, inputs))
+        for start in stride(from: 0, to: outputs, by: panel) {
+            let part = try weight.sliced(0, start..<min(outputs, start + panel)).cast(to: x.dtype)
+            try multiply(x, part, at: start, into: target)
+        }
+    }
+
+    private func addBias(to target: UnsafeMutableRawPointer, rows: Int, _ type: rk_type) {
+        guard let bias else { return }
+        let row = outputs * bias.dtype.byteCount
+        parallelFor(rows, grain: max(1, CPUBackend.elementwiseGrain / max(1, outputs))) { range in
+            for index in range { rk_axpy(type, 1, bias.bytes, target + index * row, outputs) }
+        }
+    }
+}
+
+extension Tensor {
+    /// A matrix one of whose axes has stride 1: `self`, or a dense copy.
+    fileprivate func withDenseRows() throws -> Tensor {
+        let isRowMajor = strides[1] == 1 && strides[0] >= shape[1]
+        let isColumnMajor = strides[0] == 1 && strides[1] >= shape[0]
+        return isRowMajor || isColumnMajor ? self : try copied()
+    }
+}
