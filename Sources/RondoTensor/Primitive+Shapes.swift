@@ -1,18 +1,22 @@
 /// Shapes that fit together after broadcasting, aligned at the last axis.
 /// - Throws: ``RondoError`` of code `shapeMismatch` naming the operation and the shapes.
 func broadcastShape(_ shapes: [[Int]], _ operation: String) throws -> [Int] {
-    let rank = shapes.map(\.count).max() ?? 0
-    var result = [Int](repeating: 1, count: rank)
-    for shape in shapes {
-        for (axis, extent) in zip((rank - shape.count)..<rank, shape) where extent != 1 {
-            guard result[axis] == 1 || result[axis] == extent else {
+    guard var result = shapes.first else { return [] }
+    for shape in shapes.dropFirst() where shape != result {
+        if shape.count > result.count {
+            result.insert(contentsOf: repeatElement(1, count: shape.count - result.count), at: 0)
+        }
+        let leading = result.count - shape.count
+        for (axis, extent) in shape.enumerated() where extent != 1 {
+            let other = result[leading + axis]
+            guard other == 1 || other == extent else {
                 throw RondoError(
                     .shapeMismatch,
                     "\(operation): shapes \(shapes.map { "\($0)" }.joined(separator: " and ")) do not broadcast: "
-                        + "extents \(result[axis]) and \(extent) differ at axis \(axis - rank); "
+                        + "extents \(other) and \(extent) differ at axis \(axis - shape.count); "
                         + "make them equal or one of them 1")
             }
-            result[axis] = extent
+            result[leading + axis] = extent
         }
     }
     return result

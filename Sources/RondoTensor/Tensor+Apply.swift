@@ -12,13 +12,8 @@ extension Tensor {
         if let view = primitive.view(of: inputs[0], shape: shape) {
             result = view
         } else {
-            let backend = inputs[0].storage.backend
-            for other in inputs.dropFirst() where other.device != backend.device {
-                throw RondoError(
-                    .unavailable,
-                    "\(primitive.name): operands are on \(backend.device) and \(other.device); move them to one device")
-            }
-            result = try backend.evaluate(primitive, inputs, shape: shape, dtype: dtype)
+            if inputs.count > 1 { try primitive.requireOneDevice(inputs) }
+            result = try inputs[0].storage.backend.evaluate(primitive, inputs, shape: shape, dtype: dtype)
         }
         if dtype.isDifferentiable, inputs.contains(where: { $0.link != nil }) {
             result.link = GradientLink(primitive: primitive, inputs: inputs, output: result)
@@ -28,6 +23,14 @@ extension Tensor {
 }
 
 extension Primitive {
+    fileprivate func requireOneDevice(_ inputs: [Tensor]) throws {
+        let device = inputs[0].device
+        for other in inputs.dropFirst() where other.device != device {
+            throw RondoError(
+                .unavailable, "\(name): operands are on \(device) and \(other.device); move them to one device")
+        }
+    }
+
     /// The view that this primitive is, or `nil` when elements must move.
     fileprivate func view(of x: Tensor, shape: [Int]) -> Tensor? {
         func view(_ strides: [Int], offset: Int = 0) -> Tensor {

@@ -51,7 +51,7 @@ public final class CPUBackend: Backend {
 
     /// The operation itself, if it is its own CPU kernel.
     public func kernel(for operation: any FusedOperation) -> (any FusedKernel)? {
-        operation as? any CPUFusedOperation
+        operation.cpuKernel
     }
 
     /// Computes a primitive.
