@@ -24,10 +24,10 @@ extension Tensor {
 
 extension Primitive {
     fileprivate func requireOneDevice(_ inputs: [Tensor]) throws {
-        let device = inputs[0].device
-        for other in inputs.dropFirst() where other.device != device {
+        for index in 1..<inputs.count where inputs[index].storage.backend !== inputs[0].storage.backend {
             throw RondoError(
-                .unavailable, "\(name): operands are on \(device) and \(other.device); move them to one device")
+                .unavailable,
+                "\(name): operands are on \(inputs[0].device) and \(inputs[index].device); move them to one device")
         }
     }
 
