@@ -9,7 +9,7 @@ extension Tensor {
     static func apply(_ primitive: Primitive, _ inputs: [Tensor]) throws -> Tensor {
         let (shape, dtype) = try primitive.inferred(inputs)
         var result: Tensor
-        if let view = primitive.view(of: inputs[0], shape: shape) {
+        if let view = primitive.view(of: inputs, shape: shape) {
             result = view
         } else {
             if inputs.count > 1 { try primitive.requireOneDevice(inputs) }
@@ -31,8 +31,17 @@ extension Primitive {
         }
     }
 
+    private var isView: Bool {
+        switch self {
+        case .permute, .slice, .broadcast, .reshape: true
+        default: false
+        }
+    }
+
     /// The view that this primitive is, or `nil` when elements must move.
-    fileprivate func view(of x: Tensor, shape: [Int]) -> Tensor? {
+    fileprivate func view(of inputs: [Tensor], shape: [Int]) -> Tensor? {
+        guard isView else { return nil }
+        let x = inputs[0]
         func view(_ strides: [Int], offset: Int = 0) -> Tensor {
             Tensor(storage: x.storage, dtype: x.dtype, shape: shape, strides: strides, offset: x.offset + offset)
         }

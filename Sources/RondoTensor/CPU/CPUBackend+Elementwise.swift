@@ -96,15 +96,15 @@ extension CPUBackend {
         return dx
     }
 
-    func binary(_ operation: BinaryOperation, _ a: Tensor, _ b: Tensor, _ shape: [Int]) throws -> Tensor {
-        let type = try a.dtype.kernelType(operation.rawValue)
-        let layout = try StridedLayout(shape, [a, b], operation.rawValue)
-        let y = try Tensor.uninitialized(shape, a.dtype)
+    func binary(_ operation: BinaryOperation, _ inputs: [Tensor], _ shape: [Int]) throws -> Tensor {
+        let type = try inputs[0].dtype.kernelType(operation.rawValue)
+        let layout = try StridedLayout(shape, inputs, operation.rawValue)
+        let y = try Tensor.uninitialized(shape, inputs[0].dtype)
         layout.withPointers { shape, strides in
             parallelFor(y.count, grain: Self.elementwiseGrain) { range in
                 rk_binary(
-                    type, operation.kernel, layout.rank, shape, a.bytes, strides(0), b.bytes, strides(1),
-                    y.mutableBytes, range.lowerBound, range.upperBound)
+                    type, operation.kernel, layout.rank, shape, inputs[0].bytes, strides(0), inputs[1].bytes,
+                    strides(1), y.mutableBytes, range.lowerBound, range.upperBound)
             }
         }
         return y
