@@ -31,6 +31,11 @@ public struct ShortConvolution: Module {
         return results[0]
     }
 
+    /// One position `[batch, channels]`, the history moving on in place; no derivative flows.
+    public func step(_ x: Tensor, history: inout Tensor) throws -> Tensor {
+        try CausalConvolution.step(x, weight: weight, bias: bias, history: &history)
+    }
+
     /// One position `[batch, channels]` by the definition.
     public func reference(_ x: Tensor, history: inout Tensor) throws -> Tensor {
         let window = try Tensor.concatenate([history, x.expanded(at: 1)], axis: 1)

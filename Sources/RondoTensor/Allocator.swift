@@ -24,7 +24,8 @@ public final class HostAllocator: Sendable {
     }
 
     private struct State {
-        var free: [Int: [UInt]] = [:]
+        /// Free blocks of each size, by ``HostAllocator/bin(_:)``.
+        var free: [[UInt]] = Array(repeating: [], count: 8 * Int.bitWidth)
         var statistics = Statistics()
         var poison = false
         var cacheLimit = 8 << 30
@@ -63,6 +64,12 @@ public final class HostAllocator: Sendable {
         return (minimum + step - 1) / step * step
     }
 
+    /// The number of a size that ``sizeClass(_:)`` gives: the power of two below, and the eighth within.
+    private static func bin(_ size: Int) -> Int {
+        let power = Int.bitWidth - 1 - size.leadingZeroBitCount
+        return 8 * power + (size - (1 << power)) / max(64, (1 << power) / 8)
+    }
+
     /// Hands out a 64-byte aligned block of at least `byteCount` bytes.
     /// - Throws: ``RondoError`` of code `unavailable` when the system has no memory left.
     public func allocate(byteCount: Int) throws -> UnsafeMutableRawPointer {
@@ -71,7 +78,7 @@ public final class HostAllocator: Sendable {
         let limit = MemoryLimit.current
         try limit?.take(size)
         let (reused, poison) = state.withLock { state -> (UInt?, Bool) in
-            let reused = state.free[size]?.popLast()
+            let reused = state.free[Self.bin(size)].popLast()
             if reused != nil { state.statistics.cachedBytes -= size } else { state.statistics.systemAllocations += 1 }
             state.statistics.liveBytes += size
             state.statistics.peakBytes = max(state.statistics.peakBytes, state.statistics.liveBytes)
@@ -100,7 +107,7 @@ public final class HostAllocator: Sendable {
             state.statistics.liveBytes -= size
             guard state.statistics.cachedBytes + size <= state.cacheLimit else { return false }
             state.statistics.cachedBytes += size
-            state.free[size, default: []].append(UInt(bitPattern: pointer))
+            state.free[Self.bin(size)].append(UInt(bitPattern: pointer))
             return true
         }
         if !keep { free(pointer) }
@@ -110,10 +117,10 @@ public final class HostAllocator: Sendable {
     public func trim() {
         let blocks = state.withLock { state in
             defer {
-                state.free = [:]
+                for bin in state.free.indices { state.free[bin] = [] }
                 state.statistics.cachedBytes = 0
             }
-            return state.free.values.flatMap { $0 }
+            return state.free.flatMap { $0 }
         }
         for block in blocks { free(UnsafeMutableRawPointer(bitPattern: block)) }
     }

@@ -1,7 +1,7 @@
 /// What a device must offer: memory, the primitives, and kernels for fused operations it knows.
 ///
 /// Everything above this protocol (shapes, derivatives, modules, training) is the same for every device.
-public protocol Backend: Sendable {
+public protocol Backend: AnyObject, Sendable {
     /// The device this backend drives.
     var device: Device { get }
 

@@ -1,21 +1,33 @@
 /// Shapes that fit together after broadcasting, aligned at the last axis.
 /// - Throws: ``RondoError`` of code `shapeMismatch` naming the operation and the shapes.
 func broadcastShape(_ shapes: [[Int]], _ operation: String) throws -> [Int] {
-    let rank = shapes.map(\.count).max() ?? 0
-    var result = [Int](repeating: 1, count: rank)
-    for shape in shapes {
-        for (axis, extent) in zip((rank - shape.count)..<rank, shape) where extent != 1 {
-            guard result[axis] == 1 || result[axis] == extent else {
+    guard var result = shapes.first else { return [] }
+    for shape in shapes.dropFirst() where shape != result {
+        if shape.count > result.count {
+            result.insert(contentsOf: repeatElement(1, count: shape.count - result.count), at: 0)
+        }
+        let leading = result.count - shape.count
+        for (axis, extent) in shape.enumerated() where extent != 1 {
+            let other = result[leading + axis]
+            guard other == 1 || other == extent else {
                 throw RondoError(
                     .shapeMismatch,
                     "\(operation): shapes \(shapes.map { "\($0)" }.joined(separator: " and ")) do not broadcast: "
-                        + "extents \(result[axis]) and \(extent) differ at axis \(axis - rank); "
+                        + "extents \(other) and \(extent) differ at axis \(axis - shape.count); "
                         + "make them equal or one of them 1")
             }
-            result[axis] = extent
+            result[leading + axis] = extent
         }
     }
     return result
+}
+
+/// The shape to which operands are broadcast, mostly that of the first.
+private func broadcastShape(_ operands: [Tensor], _ operation: String) throws -> [Int] {
+    for index in operands.indices where operands[index].shape != operands[0].shape {
+        return try broadcastShape(operands.map(\.shape), operation)
+    }
+    return operands[0].shape
 }
 
 extension Primitive {
@@ -36,42 +48,41 @@ extension Primitive {
     /// The shape and type of the result.
     /// - Throws: ``RondoError`` naming the operation, the shapes and the remedy, when the operands do not fit.
     func inferred(_ inputs: [Tensor]) throws -> (shape: [Int], dtype: DType) {
-        let first = inputs[0]
         switch self {
         case .unary, .affine, .power, .clamp, .copy, .cumulativeSum, .unaryGradient, .argumentSort:
-            return (first.shape, isIndexing ? .int32 : first.dtype)
-        case .cast(let dtype): return (first.shape, dtype)
+            return (inputs[0].shape, isIndexing ? .int32 : inputs[0].dtype)
+        case .cast(let dtype): return (inputs[0].shape, dtype)
         case .binary, .select:
             try requireEqualTypes(inputs)
-            return (try broadcastShape(inputs.map(\.shape), name), first.dtype)
+            return (try broadcastShape(inputs, name), inputs[0].dtype)
         case .reduce(_, let axes):
-            var shape = first.shape
+            var shape = inputs[0].shape
             for axis in axes { shape[axis] = 1 }
-            return (shape, first.dtype)
+            return (shape, inputs[0].dtype)
         case .argument(_, let axis):
-            var shape = first.shape
+            var shape = inputs[0].shape
             shape[axis] = 1
             return (shape, .int32)
-        case .concatenate(let axis): return (try concatenatedShape(inputs, axis), first.dtype)
-        case .matmul: return (try matmulShape(first, inputs[1]), first.dtype)
-        case .takeRows: return (inputs[1].shape + first.shape.dropFirst(), first.dtype)
-        case .takeAlong: return (inputs[1].shape, first.dtype)
+        case .concatenate(let axis): return (try concatenatedShape(inputs, axis), inputs[0].dtype)
+        case .matmul: return (try matmulShape(inputs[0], inputs[1]), inputs[0].dtype)
+        case .takeRows: return (inputs[1].shape + inputs[0].shape.dropFirst(), inputs[0].dtype)
+        case .takeAlong: return (inputs[1].shape, inputs[0].dtype)
         case .scatterAddRows(let rows):
-            return ([rows] + first.shape.dropFirst(inputs[1].rank), first.dtype)
+            return ([rows] + inputs[0].shape.dropFirst(inputs[1].rank), inputs[0].dtype)
         case .scatterAddAlong(let axis, let extent):
-            var shape = first.shape
+            var shape = inputs[0].shape
             shape[axis] = extent
-            return (shape, first.dtype)
+            return (shape, inputs[0].dtype)
         case .unslice(let axis, _, _, let extent):
-            var shape = first.shape
+            var shape = inputs[0].shape
             shape[axis] = extent
-            return (shape, first.dtype)
-        case .reshape(let shape), .broadcast(let shape): return (shape, first.dtype)
-        case .permute(let axes): return (axes.map { first.shape[$0] }, first.dtype)
+            return (shape, inputs[0].dtype)
+        case .reshape(let shape), .broadcast(let shape): return (shape, inputs[0].dtype)
+        case .permute(let axes): return (axes.map { inputs[0].shape[$0] }, inputs[0].dtype)
         case .slice(let axis, _, _, let count):
-            var shape = first.shape
+            var shape = inputs[0].shape
             shape[axis] = count
-            return (shape, first.dtype)
+            return (shape, inputs[0].dtype)
         }
     }
 

@@ -85,12 +85,33 @@ public enum ReduceOperation: String, Sendable, CaseIterable {
 
 extension Primitive {
     /// The name in error messages.
+    ///
+    /// Spelled out, as it is asked for with every operation: taking it from a case's description takes microseconds.
     var name: String {
         switch self {
         case .unary(let operation), .unaryGradient(let operation): operation.rawValue
         case .binary(let operation): operation.rawValue
         case .reduce(let operation, _): operation.rawValue
-        default: String("\(self)".prefix { $0 != "(" })
+        case .affine: "affine"
+        case .power: "power"
+        case .clamp: "clamp"
+        case .select: "select"
+        case .cast: "cast"
+        case .copy: "copy"
+        case .cumulativeSum: "cumulativeSum"
+        case .concatenate: "concatenate"
+        case .matmul: "matmul"
+        case .takeRows: "takeRows"
+        case .takeAlong: "takeAlong"
+        case .scatterAddRows: "scatterAddRows"
+        case .scatterAddAlong: "scatterAddAlong"
+        case .argument: "argument"
+        case .argumentSort: "argumentSort"
+        case .reshape: "reshape"
+        case .permute: "permute"
+        case .broadcast: "broadcast"
+        case .slice: "slice"
+        case .unslice: "unslice"
         }
     }
 }

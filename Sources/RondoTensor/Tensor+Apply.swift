@@ -10,16 +10,11 @@ extension Tensor {
         try primitive.requireWholeElements(inputs)
         let (shape, dtype) = try primitive.inferred(inputs)
         var result: Tensor
-        if let view = primitive.view(of: inputs[0], shape: shape) {
+        if let view = primitive.view(of: inputs, shape: shape) {
             result = view
         } else {
-            let backend = inputs[0].storage.backend
-            for other in inputs.dropFirst() where other.device != backend.device {
-                throw RondoError(
-                    .unavailable,
-                    "\(primitive.name): operands are on \(backend.device) and \(other.device); move them to one device")
-            }
-            result = try backend.evaluate(primitive, inputs, shape: shape, dtype: dtype)
+            if inputs.count > 1 { try primitive.requireOneDevice(inputs) }
+            result = try inputs[0].storage.backend.evaluate(primitive, inputs, shape: shape, dtype: dtype)
         }
         if dtype.isDifferentiable, inputs.contains(where: { $0.link != nil }) {
             result.link = GradientLink(primitive: primitive, inputs: inputs, output: result)
@@ -29,8 +24,25 @@ extension Tensor {
 }
 
 extension Primitive {
+    fileprivate func requireOneDevice(_ inputs: [Tensor]) throws {
+        for index in 1..<inputs.count where inputs[index].storage.backend !== inputs[0].storage.backend {
+            throw RondoError(
+                .unavailable,
+                "\(name): operands are on \(inputs[0].device) and \(inputs[index].device); move them to one device")
+        }
+    }
+
+    private var isView: Bool {
+        switch self {
+        case .permute, .slice, .broadcast, .reshape: true
+        default: false
+        }
+    }
+
     /// The view that this primitive is, or `nil` when elements must move.
-    fileprivate func view(of x: Tensor, shape: [Int]) -> Tensor? {
+    fileprivate func view(of inputs: [Tensor], shape: [Int]) -> Tensor? {
+        guard isView else { return nil }
+        let x = inputs[0]
         func view(_ strides: [Int], offset: Int = 0) -> Tensor {
             Tensor(storage: x.storage, dtype: x.dtype, shape: shape, strides: strides, offset: x.offset + offset)
         }

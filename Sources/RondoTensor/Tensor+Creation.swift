@@ -188,9 +188,12 @@ extension Tensor {
         }
     }
 
-    private mutating func isUniqueAndDense() -> Bool {
+    private mutating func isUniqueAndDense() -> Bool { isContiguous && isUnique() }
+
+    /// Whether no other tensor shares the memory.
+    mutating func isUnique() -> Bool {
         // The storage is a `let`: move it through a variable to ask how many owners it has.
-        guard isContiguous, !storage.isBorrowed else { return false }
+        guard !storage.isBorrowed else { return false }
         var owner = storage
         self = Tensor(storage: Tensor.placeholder, dtype: dtype, shape: shape, strides: strides, offset: offset)
         let unique = isKnownUniquelyReferenced(&owner)

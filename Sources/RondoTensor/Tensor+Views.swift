@@ -44,6 +44,7 @@ extension Tensor {
     /// The rows keep the order they have in memory, so that a time-major tensor seen batch-major is not copied; the
     /// result is a view in the same order.
     public func mappingRows(_ body: (Tensor) throws -> Tensor) throws -> Tensor {
+        guard rank != 2 else { return try body(self) }
         let leading = (0..<Swift.max(0, rank - 1)).sorted { (strides[$0], $1) > (strides[$1], $0) }
         let order = leading + (rank > 0 ? [rank - 1] : [])
         let ordered = try permuted(order)

@@ -11,6 +11,7 @@
 #include "rondo_long_convolution.h"
 #include "rondo_scan.h"
 #include "rondo_selective_scan.h"
+#include "rondo_state_space.h"
 
 // Each family lists its kernels as X(name, parameters, arguments); the template <family>.inc.h defines them as
 // `static void k_name parameters`, include/rondo_<family>.h declares and documents them as rk_name with the element
@@ -191,6 +192,14 @@
        const void *g, void *dwre, void *dwim, void *dare, void *daim), \
       (poles, length, wre, wim, are, aim, g, dwre, dwim, dare, daim))
 
+// --- state_space.inc.h ------------------------------------------------------------------------------
+
+#define STATE_SPACE_KERNEL_LIST(X) \
+    X(diagonal_space_step, (const rk_diagonal_space *space, size_t row, size_t begin, size_t end), \
+      (space, row, begin, end)) \
+    X(semiseparable_space_step, (const rk_semiseparable_space *space, size_t row, size_t begin, size_t end), \
+      (space, row, begin, end))
+
 // ----------------------------------------------------------------------------------------------------
 
 #define SEQUENCE_KERNEL_LIST(X) \
@@ -200,7 +209,8 @@
     DELTA_RULE_KERNEL_LIST(X) \
     ATTENTION_KERNEL_LIST(X) \
     ELEMENTWISE_RECURRENCE_KERNEL_LIST(X) \
-    LONG_CONVOLUTION_KERNEL_LIST(X)
+    LONG_CONVOLUTION_KERNEL_LIST(X) \
+    STATE_SPACE_KERNEL_LIST(X)
 
 #define RK_SEQUENCE_MEMBER(name, parameters, arguments) void(*name) parameters;
 struct rk_sequence_kernels {

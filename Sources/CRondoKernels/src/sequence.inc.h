@@ -16,6 +16,7 @@ RK_INLINE void block_product(bool transpose_a, bool transpose_b, size_t m, size_
 #include "attention.inc.h"
 #include "elementwise_recurrence.inc.h"
 #include "long_convolution.inc.h"
+#include "state_space.inc.h"
 
 #define RK_SEQUENCE_ENTRY(name, parameters, arguments) .name = k_##name,
 const struct rk_sequence_kernels RK_TABLE = {SEQUENCE_KERNEL_LIST(RK_SEQUENCE_ENTRY)};

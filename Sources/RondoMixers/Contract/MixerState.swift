@@ -113,6 +113,13 @@ public struct MixerState: Sendable {
         tensors.removeAll(keepingCapacity: true)
     }
 
+    /// Changes the leaves in place as an array.
+    mutating func updatingLeaves<Result>(_ body: (inout [Tensor]) throws -> Result) rethrows -> Result {
+        var tensors = takingLeaves()
+        defer { returnLeaves(&tensors) }
+        return try body(&tensors)
+    }
+
     private static let placeholder = Tensor.empty
 
     /// The same values, cut off from derivatives.

@@ -40,6 +40,24 @@ private struct PlainStepper<Mixer: SequenceMixer>: MixerStepper {
     }
 }
 
+/// Steps by a function whose operations change the state in place.
+private struct DirectStepper: MixerStepper {
+    let shape: [Int]
+    let architecture: String
+    let body: @Sendable (Tensor, inout MixerState) throws -> Tensor
+
+    func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        guard x.shape == shape, state.batch == shape[0] else {
+            throw RondoError(
+                .shapeMismatch,
+                "\(architecture): the stepper reads \(shape); got \(x.shape) and a state of \(state.batch) rows")
+        }
+        let y = try body(x, &state)
+        state.advance(by: 1)
+        return y
+    }
+}
+
 /// A map of sequences `[batch, time, dModel]` to sequences of the same shape that looks backwards only, with a state.
 ///
 /// One function in three forms that must agree: ``chunk(_:state:)`` reads a piece after what the state has seen,
@@ -121,6 +139,18 @@ extension SequenceMixer {
 
     /// The mixer's own ``step(_:state:)``.
     public func makeStepper(batch: Int) throws -> any MixerStepper { PlainStepper(mixer: self) }
+
+    /// Steps by a function of one position, whose operations may change the state in place; no derivative flows.
+    ///
+    /// - Parameters:
+    ///   - batch: The number of rows.
+    ///   - body: One position, `[batch, dModel]` to `[batch, dModel]`; it does not move the positions on.
+    /// - Returns: The stepper.
+    public func stepper(
+        batch: Int, _ body: @escaping @Sendable (Tensor, inout MixerState) throws -> Tensor
+    ) -> any MixerStepper {
+        DirectStepper(shape: [batch, dModel], architecture: Self.architecture, body: body)
+    }
 
     /// The name in configurations, files and on the command line, as `gated_delta_net`.
     public static var architecture: String { card.name }

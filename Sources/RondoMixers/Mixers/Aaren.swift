@@ -77,11 +77,15 @@ public struct Aaren: SequenceMixer {
             ])
     }
 
+    /// The query in heads, `[heads, width]`.
+    private func queries() throws -> Tensor {
+        try queryMap(query.expanded(at: 0)).reshaped([configuration.heads, dModel / configuration.heads])
+    }
+
     /// Scores `[..., heads]` and values `[..., D]`.
-    private func scored(_ x: Tensor) throws -> (scores: Tensor, values: Tensor) {
+    private func scored(_ x: Tensor, _ q: Tensor) throws -> (scores: Tensor, values: Tensor) {
         let parts = try input(x).split(2, axis: -1)
         let width = dModel / configuration.heads
-        let q = try queryMap(query.expanded(at: 0)).reshaped([configuration.heads, width])
         let keys = try parts[0].reshaped(Array(x.shape.dropLast()) + [configuration.heads, width])
         return (try (keys * q).sum([-1]) * (1 / Double(width).squareRoot()), parts[1])
     }
@@ -98,7 +102,7 @@ public struct Aaren: SequenceMixer {
         try requireInput(x, state: state)
         let time = x.shape[1]
         guard time > 0 else { return x }
-        let (scores, values) = try scored(x)
+        let (scores, values) = try scored(x, queries())
         let zeros = try Tensor.zeros([configuration.heads], dtype: x.dtype)
         let maxima = try MaxPlusScan()([zeros, scores, state["m"]])
         let before = try Tensor.concatenate([state["m"].expanded(at: 1), maxima[0].sliced(1, 0..<time - 1)], axis: 1)
@@ -114,15 +118,24 @@ public struct Aaren: SequenceMixer {
 
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-        try scanning(x, state: &state) { x, state in
-            let (scores, values) = try scored(x)
-            let m = try state["m"].maximum(scores)
-            let (keep, weight) = (try (state["m"] - m).exp(), try (scores - m).exp())
-            state["m"] = m
-            state["u"] = try keep * state["u"] + weight
-            state["w"] = try spread(keep) * state["w"] + spread(weight) * values
-            return try output(state["w"] / spread(state["u"]))
-        }
+        let q = try queries()
+        return try scanning(x, state: &state) { x, state in try position(x, q, state: &state) }
+    }
+
+    private func position(_ x: Tensor, _ q: Tensor, state: inout MixerState) throws -> Tensor {
+        let (scores, values) = try scored(x, q)
+        let m = try state["m"].maximum(scores)
+        let (keep, weight) = (try (state["m"] - m).exp(), try (scores - m).exp())
+        state["m"] = m
+        state["u"] = try keep * state["u"] + weight
+        state["w"] = try spread(keep) * state["w"] + spread(weight) * values
+        return try output(state["w"] / spread(state["u"]))
+    }
+
+    /// The equations, with the query made once.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        let q = try queries()
+        return stepper(batch: batch) { x, state in try position(x, q, state: &state) }
     }
 
     /// Keys and values are maps of their own.

@@ -135,6 +135,16 @@ public struct GLA: SequenceMixer {
         return try output(norm(result[0]).joiningHeads() * parts.gate)
     }
 
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let parts = try projected(x)
+            let o = try LinearAttention(decay: .vector).step(
+                q: parts.q, k: parts.k, v: parts.v, g: parts.logDecay, state: &state["s"])
+            return try output(norm(o).joiningHeads() * parts.gate)
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in

@@ -126,6 +126,16 @@ public struct GSS: SequenceMixer {
         return try output(up(z) * gate)
     }
 
+    /// Steps with the dynamics made discrete once.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        let system = try system()
+        let space = try DiagonalSpaceStep(lambda: system.lambda, input: nil, readout: system.readout, skip: skip)
+        return stepper(batch: batch) { x, state in
+            let (u, gate) = try branches(x)
+            return try output(up(state.updatingLeaves { try space(u, states: &$0) }) * gate)
+        }
+    }
+
     /// The recurrence, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         let system = try system()

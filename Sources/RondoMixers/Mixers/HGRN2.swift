@@ -99,6 +99,15 @@ public struct HGRN2: SequenceMixer {
         return try output(norm(result[0].joiningHeads()))
     }
 
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let (q, k, v, logDecay) = try projected(x)
+            let o = try LinearAttention(decay: .vector).step(q: q, k: k, v: v, g: logDecay, state: &state["s"])
+            return try output(norm(o.joiningHeads()))
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in

@@ -115,6 +115,16 @@ public struct LMU: SequenceMixer {
         return try output(memories, x)
     }
 
+    /// One product with Ā.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        let transition = try matrix.tensor.squeezed(0).transposed().contiguous()
+        return stepper(batch: batch) { x, state in
+            let u = try configuration.signalActivation(signal(x))
+            state[0] = try state[0].matmul(transition) + u * entry.tensor
+            return try output(state[0], x)
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         let transition = try matrix.tensor.squeezed(0).transposed()

@@ -51,7 +51,9 @@ public struct LSSL: SequenceMixer {
         source:
             "Gu et al., Combining recurrent, convolutional and continuous-time models with linear state space layers, "
             + "2021",
-        complexity: "sequence O(T D M (N + 32)) and O(D N³) for powers; step O(D N²); state D N",
+        complexity:
+            "sequence O(T D M (N + 32)) and O(D N³) for powers; step O(D N) if A is of low rank below its diagonal, else "
+            + "O(D N²); state D N",
         notes:
             "A trained A is a full matrix, as in the official code, not the quasiseparable family of the paper's theory. "
             + "Steps are spaced evenly in their logarithm.")
@@ -119,12 +121,8 @@ public struct LSSL: SequenceMixer {
     /// Blocks of the convolution, joined by their states.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
-        return try read(x, system(), state: &state)
-    }
-
-    private func read(_ x: Tensor, _ system: DenseSystem, state: inout MixerState) throws -> Tensor {
         var states = state[0]
-        let u = try system(x, state: &states) + skip * x.expanded(at: 3)
+        let u = try system()(x, state: &states) + skip * x.expanded(at: 3)
         state[0] = states
         state.advance(by: x.shape[1])
         return try output(u.joiningHeads().gelu())
@@ -141,15 +139,19 @@ public struct LSSL: SequenceMixer {
         }
     }
 
-    /// Steps with the dynamics made discrete once.
-    public func makeStepper(batch: Int) throws -> any MixerStepper { Stepper(mixer: self, system: try system()) }
-
-    private struct Stepper: MixerStepper {
-        let mixer: LSSL
-        let system: DenseSystem
-
-        func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-            try mixer.read(x.expanded(at: 1), system, state: &state).squeezed(1)
+    /// Steps by running sums where A has the structure of HiPPO matrices, else with the dynamics made discrete once.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        if let dynamics = try transition.semiseparable() {
+            let space = try SemiseparableSpaceStep(
+                dynamics, alpha: configuration.alpha, step: transition.steps(), readout: readout, skip: skip)
+            return stepper(batch: batch) { x, state in
+                try output(space(x, state: &state[0]).joiningHeads().gelu())
+            }
+        }
+        let system = try system()
+        return stepper(batch: batch) { x, state in
+            let u = try system.step(x, state: &state[0]) + skip * x.expanded(at: 2)
+            return try output(u.joiningHeads().gelu())
         }
     }
 
@@ -191,6 +193,10 @@ private struct LSSLTransition: Module {
     let fixedInput: FixedTensor?
     /// B, `[N, 1]`.
     let entry: FixedTensor
+    /// ln Δ, if it is constant.
+    private let fixedLogStep: FixedTensor
+    /// Where A begins, which it keeps if it is constant.
+    private let first: DoubleMatrix
 
     init(_ configuration: LSSL.Configuration, width: Int, isOutline: Bool, dtype: DType) throws {
         alpha = configuration.alpha
@@ -207,6 +213,23 @@ private struct LSSLTransition: Module {
         fixedMatrix = try fixed.map { FixedTensor(try $0.matrix.cast(to: dtype)) }
         fixedInput = try fixed.map { FixedTensor(try $0.input.cast(to: dtype)) }
         entry = FixedTensor(try b.tensor(dtype))
+        fixedLogStep = FixedTensor(steps)
+        first = a
+    }
+
+    /// Δ, `[D]`.
+    func steps() throws -> Tensor {
+        try logStep?.exp() ?? fixedLogStep.tensor.exp().cast(to: entry.tensor.dtype)
+    }
+
+    /// A constant A as a diagonal and a lower triangle of rank one, if it is that.
+    func semiseparable() throws -> SemiseparableSpaceStep.Dynamics? {
+        guard matrix == nil, let parts = first.semiseparableParts else { return nil }
+        let dtype = entry.tensor.dtype
+        func vector(_ values: [Double]) throws -> Tensor { try Tensor(values).cast(to: dtype) }
+        return .init(
+            diagonal: try vector(parts.diagonal), left: try vector(parts.left), right: try vector(parts.right),
+            input: try entry.tensor.squeezed(1))
     }
 
     /// Ā `[D, N, N]` and B̄ `[D, N]`.

@@ -129,6 +129,14 @@ public struct LinearAttentionMixer: SequenceMixer {
         return try outputs(result[0])
     }
 
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let (q, k, v) = try projected(x)
+            return try outputs(LinearAttention().step(q: q, k: k, v: v, state: &state["s"]))
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in

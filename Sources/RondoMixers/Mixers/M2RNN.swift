@@ -180,10 +180,24 @@ public struct M2RNN: SequenceMixer {
         try requireInput(x, state: state)
         guard x.shape[1] > 0 else { return x }
         let parts = try parts(x) { try conv?($0, history: &state["conv"]) ?? $0 }
+        state.advance(by: x.shape[1])
+        return try run(parts, state: &state)
+    }
+
+    private func run(_ parts: Parts, state: inout MixerState) throws -> Tensor {
         let result = try MatrixStateCell()([parts.q, parts.k, parts.v, parts.forget, transition, state["h"]])
         state["h"] = result[1]
-        state.advance(by: x.shape[1])
         return try outputs(result[0], parts)
+    }
+
+    /// The history of the convolution moves on in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let parts = try parts(x.expanded(at: 1)) {
+                try conv?.step($0.squeezed(1), history: &state["conv"]).expanded(at: 1) ?? $0
+            }
+            return try run(parts, state: &state).squeezed(1)
+        }
     }
 
     /// The equations, position by position.

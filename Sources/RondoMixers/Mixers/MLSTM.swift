@@ -158,6 +158,20 @@ public struct MLSTM: SequenceMixer {
         return try outputs(result[0], m: m[0], gate: parts.outputGate)
     }
 
+    /// One pass over C in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let parts = try projected(x)
+            let decayed = try parts.forgetGate + state["m"]
+            let m = try decayed.maximum(parts.inputGate)
+            let k = try parts.k * (parts.inputGate - m).exp().expanded(at: -1)
+            state["m"] = m
+            let o = try LinearAttention(decay: .scalar).step(
+                q: parts.q, k: k, v: parts.v, g: decayed - m, state: &state["c"])
+            return try outputs(o, m: m, gate: parts.outputGate)
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in

@@ -142,6 +142,25 @@ public struct Mamba: SequenceMixer {
         return try output(scanned[0] * parts[1].silu())
     }
 
+    /// One pass over the states in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        Stepper(mixer: self, scan: try SelectiveScanStep(a: -aLog.exp(), d: skip, batch: batch))
+    }
+
+    private struct Stepper: MixerStepper {
+        let mixer: Mamba
+        var scan: SelectiveScanStep
+
+        mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+            let parts = try mixer.input(x).split(2, axis: -1)
+            let u = try mixer.conv.step(parts[0], history: &state["conv"]).silu()
+            let (dt, b, c) = try mixer.parameters(u)
+            try scan(x: u, dt: dt, b: b, c: c, state: &state["ssm"])
+            state.advance(by: 1)
+            return try mixer.output(scan.output * parts[1].silu())
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         let a = try -aLog.exp()

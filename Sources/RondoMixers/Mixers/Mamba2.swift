@@ -198,6 +198,17 @@ public struct Mamba2: SequenceMixer {
         return try outputs(result[0], parts, z: z)
     }
 
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let (z, mixed, dt) = try projected(x)
+            let parts = try parts(conv.step(mixed, history: &state["conv"]), dt)
+            let o = try LinearAttention(decay: .scalar).step(
+                q: parts.c, k: parts.b, v: parts.u * parts.dt.expanded(at: -1), g: parts.logDecay, state: &state["ssm"])
+            return try outputs(o, parts, z: z)
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         let shared = aLog.shape[0] / configuration.groups

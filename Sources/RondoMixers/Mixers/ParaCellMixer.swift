@@ -123,12 +123,16 @@ struct ParaCellLayer: Module {
         }
     }
 
+    /// B of each head, its gates side by side, `[heads, inputs, 3 W / heads]`.
+    private func maps() throws -> Tensor {
+        try input.permuted([1, 3, 0, 2]).reshaped([input.shape[1], input.shape[3], 3 * input.shape[2]])
+    }
+
     /// B a + b, `[batch, time, 3, W]` from `[batch, time, inputs]`.
-    private func projected(_ a: Tensor) throws -> Tensor {
+    private func projected(_ a: Tensor, _ maps: Tensor) throws -> Tensor {
         let (heads, block, inputs) = (input.shape[1], input.shape[2], input.shape[3])
         let leading = Array(a.shape.dropLast())
         let rows = try a.reshaped([-1, heads, inputs]).transposed(0, 1)
-        let maps = try input.permuted([1, 3, 0, 2]).reshaped([heads, inputs, 3 * block])
         let products = try rows.matmul(maps).reshaped([heads, -1, 3, block]).permuted([1, 2, 0, 3])
         return try products.reshaped(leading + [3, heads * block]) + bias
     }
@@ -152,16 +156,30 @@ struct ParaCellLayer: Module {
         guard x.shape[1] > 0 else { return x }
         let parts = try up.map { try $0(x).split(2, axis: -1) } ?? [x]
         let a = try conv.map { try $0(parts[0], history: &state["conv"]).silu() } ?? x
-        let h = try run(projected(a), state: &state) { try DiagonalCellLoop(cell, newton: newton)($0) }
+        let h = try run(projected(a, maps()), state: &state) { try DiagonalCellLoop(cell, newton: newton)($0) }
         state.advance(by: x.shape[1])
         return try outputs(h, gate: parts.count > 1 ? parts[1] : nil)
+    }
+
+    /// Single positions, with B laid out once.
+    func makeStep() throws -> @Sendable (Tensor, inout MixerState) throws -> Tensor {
+        let maps = try maps()
+        return { x, state in
+            let parts = try up.map { try $0(x).split(2, axis: -1) } ?? [x]
+            let a = try conv.map { try $0.step(parts[0], history: &state["conv"]).silu() } ?? x
+            let gates = try projected(a.expanded(at: 1), maps)
+            let h = try run(gates, state: &state) { try DiagonalCellLoop(cell)($0) }
+            return try outputs(h.squeezed(1), gate: parts.count > 1 ? parts[1] : nil)
+        }
     }
 
     /// One position `[batch, D]` by the equations.
     func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         let parts = try up.map { try $0(x).split(2, axis: -1) } ?? [x]
         let a = try conv.map { try $0.reference(parts[0], history: &state["conv"]).silu() } ?? x
-        let h = try run(projected(a.expanded(at: 1)), state: &state) { try DiagonalCellLoop(cell).reference($0) }
+        let h = try run(projected(a.expanded(at: 1), maps()), state: &state) {
+            try DiagonalCellLoop(cell).reference($0)
+        }
         return try outputs(h.squeezed(1), gate: parts.count > 1 ? parts[1] : nil)
     }
 
@@ -193,6 +211,9 @@ extension ParaCellMixer {
         try requireInput(x, state: state)
         return try layer.chunk(x, state: &state, newton: NewtonRecurrence())
     }
+
+    /// Single positions, with the maps laid out once.
+    public func makeStepper(batch: Int) throws -> any MixerStepper { try stepper(batch: batch, layer.makeStep()) }
 
     /// The cell's equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {

@@ -156,15 +156,26 @@ public struct RGLRU: SequenceMixer {
         return try output(scanned[0] * outputGate(parts[1]))
     }
 
+    /// The history of the convolution moves on in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in try position(x, state: &state) { try conv.step($0, history: &$1) } }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in
-            let parts = try input(x).split(2, axis: -1)
-            let u = try conv.reference(parts[0], history: &state["conv"])
-            let (keep, add) = try gates(u.expanded(at: 1), isFirst: first(state, time: 1))
-            state["h"] = try keep.squeezed(1) * state["h"] + add.squeezed(1)
-            return try output(state["h"] * outputGate(parts[1]))
+            try position(x, state: &state) { try conv.reference($0, history: &$1) }
         }
+    }
+
+    private func position(
+        _ x: Tensor, state: inout MixerState, convolve: (Tensor, inout Tensor) throws -> Tensor
+    ) throws -> Tensor {
+        let parts = try input(x).split(2, axis: -1)
+        let u = try convolve(parts[0], &state["conv"])
+        let (keep, add) = try gates(u.expanded(at: 1), isFirst: first(state, time: 1))
+        state["h"] = try keep.squeezed(1) * state["h"] + add.squeezed(1)
+        return try output(state["h"] * outputGate(parts[1]))
     }
 
     /// Both halves of the input map are maps of their own.

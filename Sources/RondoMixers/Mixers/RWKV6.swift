@@ -123,11 +123,9 @@ public struct RWKV6: SequenceMixer {
         let difference = try before - x
         let rank = configuration.mixRank
         let inner = try mixDown(x + difference * mix.selecting(0, 0)).tanh()
-        let mixed = try (0..<5).map { index in
-            let low = try inner.channels(index * rank..<(index + 1) * rank)
-            let amount = try low.mappingRows { try $0.matmul(mixUp.selecting(0, index).transposed()) }
-            return try x + difference * (mix.selecting(0, index + 1) + amount)
-        }
+        let low = try inner.reshaped([-1, 5, rank]).transposed(0, 1)
+        let amounts = try low.matmul(mixUp.transposed()).reshaped([5] + x.shape)
+        let mixed = try difference.mixed(x, mix.sliced(0, 1..<6), amounts)
         let projected = try (0..<4).map { try maps[$0](mixed[$0]) }
         let heads = configuration.heads
         let logDecay = try -(decay(mixed[4]) { try $0.tanh() }.exp())
@@ -150,6 +148,17 @@ public struct RWKV6: SequenceMixer {
         (state["s"], state["shift"]) = (result[1], try x.selecting(1, -1).contiguous())
         state.advance(by: time)
         return try output(norm(result[0]).joiningHeads() * parts.gate)
+    }
+
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let parts = try parts(x, before: state["shift"])
+            state["shift"] = try x.copied()
+            let o = try LinearAttention(decay: .vector, hasBonus: true).step(
+                q: parts.r, k: parts.k, v: parts.v, g: parts.logDecay, bonus: bonus, state: &state["s"])
+            return try output(norm(o).joiningHeads() * parts.gate)
+        }
     }
 
     /// The equations, position by position.

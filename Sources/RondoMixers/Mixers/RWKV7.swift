@@ -171,7 +171,7 @@ public struct RWKV7: ValueSharingMixer {
 
     private func parts(_ x: Tensor, before: Tensor, shared: inout SharedValues) throws -> Parts {
         let difference = try before - x
-        let mixed = try (0..<6).map { try x + difference * mix.selecting(0, $0) }
+        let mixed = try difference.mixed(x, mix)
         let heads = configuration.heads
         let keys = try maps[1](mixed[2])
         let rates = try rate(mixed[4]).sigmoid()
@@ -203,6 +203,18 @@ public struct RWKV7: ValueSharingMixer {
         (state["s"], state["shift"]) = (result.state, try x.selecting(1, -1).contiguous())
         state.advance(by: time)
         return try outputs(result.output, parts)
+    }
+
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            let parts = try parts(x, before: state["shift"])
+            state["shift"] = try x.copied()
+            let o = try DeltaRule.generalStep(
+                q: parts.r, k: parts.k, v: parts.v, a: parts.a, b: parts.b, logDecay: parts.logDecay,
+                state: &state["s"])
+            return try outputs(o, parts)
+        }
     }
 
     /// The equations, position by position.

@@ -72,7 +72,7 @@ public struct RetNet: SequenceMixer {
         self.dModel = dModel
         let (heads, inner) = (configuration.heads, configuration.expandValue * dModel)
         rotary =
-            configuration.ropeBase == 0 ? nil : RotaryEmbedding(width: dModel / heads, base: configuration.ropeBase)
+            try configuration.ropeBase == 0 ? nil : RotaryEmbedding(width: dModel / heads, base: configuration.ropeBase)
         let exponents = try Tensor.range(heads, dtype: .float64) * -1 - 5
         let decay = try -Tensor.full([], 2, dtype: .float64).power(exponents)
         logDecay = FixedTensor(try decay.unary(.log1p).cast(to: dtype))
@@ -93,12 +93,10 @@ public struct RetNet: SequenceMixer {
     private func projected(_ x: Tensor, _ positions: [Int]) throws -> (q: Tensor, k: Tensor, v: Tensor, gate: Tensor) {
         let (all, heads) = (try input(x), configuration.heads)
         let inner = configuration.expandValue * dModel
-        var q = try all.channels(0..<dModel).splittingHeads(heads)
-        var k = try all.channels(dModel..<2 * dModel).splittingHeads(heads)
-        if let rotary {
-            q = try rotary(q, positions: positions)
-            k = try rotary(k, positions: positions)
-        }
+        // Queries and keys turn together.
+        let both = try all.channels(0..<2 * dModel).splittingHeads(2 * heads)
+        let turned = try rotary?(both, positions: positions) ?? both
+        let (q, k) = (try turned.sliced(-2, 0..<heads), try turned.sliced(-2, heads..<2 * heads))
         let v = try all.channels(2 * dModel..<2 * dModel + inner).splittingHeads(heads)
         let gate = try all.channels(2 * dModel + inner..<2 * (dModel + inner)).silu()
         return (try q * (1 / Double(dModel / heads).squareRoot()), k, v, gate)
@@ -115,6 +113,17 @@ public struct RetNet: SequenceMixer {
         state["s"] = result[1]
         state.advance(by: x.shape[1])
         return try output(norm(result[0]).joiningHeads() * gate)
+    }
+
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        let g = try logDecay.tensor.broadcast(to: [batch, configuration.heads]).contiguous()
+        return stepper(batch: batch) { x, state in
+            let (q, k, v, gate) = try projected(x.expanded(at: 1), state.positions)
+            let o = try LinearAttention(decay: .scalar).step(
+                q: q.squeezed(1), k: k.squeezed(1), v: v.squeezed(1), g: g, state: &state["s"])
+            return try output(norm(o).joiningHeads() * gate.squeezed(1))
+        }
     }
 
     /// The equations, position by position.

@@ -44,7 +44,7 @@ public struct S4: SequenceMixer {
             y = (W₁ GELU(u)) ⊙ σ(W₂ GELU(u))          (mixing linear: W GELU(u); none: u)
             """,
         source: "Gu, Goel and Ré, Efficiently modeling long sequences with structured state spaces, 2021",
-        complexity: "sequence O(T D (N + 32)) and O(D N³) for powers; step O(D N²), or O(D N) unprepared; state D N",
+        complexity: "sequence O(T D (N + 32)) and O(D N³) for powers; step O(D N); state D N",
         notes:
             "C is stored itself, not the truncated C (I - Ā^T) of the official code. The parallel form makes the kernel "
             + "of the whole length from its generating function; a chunk works in blocks and carries the state.")
@@ -135,7 +135,11 @@ public struct S4: SequenceMixer {
     /// Blocks of the convolution, joined by their states.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
-        return try read(x, perChannel().system(), state: &state)
+        var states = state[0]
+        let u = try perChannel().system()(x, state: &states).squeezed(-1) + skip * x
+        state[0] = states
+        state.advance(by: x.shape[1])
+        return try mixing(u)
     }
 
     /// The convolution with the kernel of the whole length, made from its generating function.
@@ -144,14 +148,6 @@ public struct S4: SequenceMixer {
         guard x.shape[1] > 0 else { return x }
         let kernel = try perChannel().kernel(length: x.shape[1])
         return try mixing(LongConvolution()([x, kernel])[0] + skip * x)
-    }
-
-    private func read(_ x: Tensor, _ system: DenseSystem, state: inout MixerState) throws -> Tensor {
-        var states = state[0]
-        let u = try system(x, state: &states).squeezed(-1) + skip * x
-        state[0] = states
-        state.advance(by: x.shape[1])
-        return try mixing(u)
     }
 
     /// The recurrence of the source in O(N), position by position.
@@ -167,16 +163,8 @@ public struct S4: SequenceMixer {
 
     /// Steps with the dynamics made discrete once.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        Stepper(mixer: self, system: try perChannel().system())
-    }
-
-    private struct Stepper: MixerStepper {
-        let mixer: S4
-        let system: DenseSystem
-
-        func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-            try mixer.read(x.expanded(at: 1), system, state: &state).squeezed(1)
-        }
+        let space = try perChannel().stepping(skip: skip)
+        return stepper(batch: batch) { x, state in try mixing(state.updatingLeaves { try space(x, states: &$0) }) }
     }
 
     /// Both maps of a gated linear unit.

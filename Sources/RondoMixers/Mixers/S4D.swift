@@ -115,12 +115,8 @@ public struct S4D: SequenceMixer {
     /// Blocks of the convolution, joined by their states.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
-        return try read(x, dynamics.system(configuration.discretization), state: &state)
-    }
-
-    private func read(_ x: Tensor, _ system: DiagonalSystem, state: inout MixerState) throws -> Tensor {
         var states = ComplexTensor(state[0], state[1])
-        let u = try system(x, state: &states) + skip * x
+        let u = try dynamics.system(configuration.discretization)(x, state: &states) + skip * x
         (state[0], state[1]) = (states.real, states.imaginary)
         state.advance(by: x.shape[1])
         return try mixing(u)
@@ -139,16 +135,8 @@ public struct S4D: SequenceMixer {
 
     /// Steps with the dynamics made discrete once.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        Stepper(mixer: self, system: try dynamics.system(configuration.discretization))
-    }
-
-    private struct Stepper: MixerStepper {
-        let mixer: S4D
-        let system: DiagonalSystem
-
-        func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-            try mixer.read(x.expanded(at: 1), system, state: &state).squeezed(1)
-        }
+        let space = try dynamics.system(configuration.discretization).stepping(skip: skip)
+        return stepper(batch: batch) { x, state in try mixing(state.updatingLeaves { try space(x, states: &$0) }) }
     }
 
     /// Both maps of a gated linear unit.

@@ -168,6 +168,21 @@ public struct S5: SequenceMixer {
         return try outputs(scanned[0], scanned[1], x)
     }
 
+    /// Steps with the dynamics made discrete once, and b put into B.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        let (lambda, gain) = try discretized()
+        let parts = try input.weight.split(2, axis: 0)
+        let entering = try gain.mapped { try $0.expanded(at: 1) } * ComplexTensor(parts[0], parts[1])
+        var scaled = input
+        scaled.weight = try Tensor.concatenate([entering.real, entering.imaginary])
+        return stepper(batch: batch) { [scaled] x, state in
+            let add = try scaled(x).split(2, axis: -1)
+            let s = try lambda * ComplexTensor(state[0], state[1]) + ComplexTensor(add[0], add[1])
+            (state[0], state[1]) = (s.real, s.imaginary)
+            return try outputs(s.real, s.imaginary, x)
+        }
+    }
+
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         let (lambda, gain) = try discretized()

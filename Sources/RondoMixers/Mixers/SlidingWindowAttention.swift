@@ -110,6 +110,13 @@ public struct SlidingWindowAttention: SequenceMixer {
         try run(x, state: &state, mode: .reference)
     }
 
+    /// Keys and values are added in place, and the first ones left behind.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in
+            try attention.step(x, state: &state, window: configuration.window)
+        }
+    }
+
     private func run(_ x: Tensor, state: inout MixerState, mode: FusedMode) throws -> Tensor {
         try requireInput(x, state: state)
         let (start, kept) = (try state.sharedPosition(), configuration.window - 1)

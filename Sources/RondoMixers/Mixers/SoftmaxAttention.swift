@@ -78,6 +78,11 @@ public struct SoftmaxAttention: SequenceMixer {
         try run(x, state: &state, mode: .reference)
     }
 
+    /// Keys and values are added in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { x, state in try attention.step(x, state: &state) }
+    }
+
     private func run(_ x: Tensor, state: inout MixerState, mode: FusedMode) throws -> Tensor {
         try requireInput(x, state: state)
         let start = try state.sharedPosition()
@@ -153,7 +158,7 @@ struct AttentionMaps: Module {
         self.shape = shape
         let width = shape.width(dModel: dModel)
         rotary =
-            shape.ropeBase == 0
+            try shape.ropeBase == 0
             ? nil : RotaryEmbedding(width: shape.turningWidth(dModel: dModel), base: shape.ropeBase)
         func map(_ inputs: Int, _ outputs: Int, bias: Bool) throws -> Linear {
             try Linear(inputSize: inputs, outputSize: outputs, bias: bias, dtype: dtype, using: &generator)
@@ -179,7 +184,23 @@ struct AttentionMaps: Module {
         let k = try key(x).splittingHeads(shape.kvHeads)
         let v = try value(x).splittingHeads(shape.kvHeads)
         guard let rotary else { return (q, k, v) }
-        return (try rotary(q, positions: [start]), try rotary(k, positions: [start]), v)
+        let (turnedQ, turnedK) = try rotary(q, k, positions: [start])
+        return (turnedQ, turnedK, v)
+    }
+
+    /// One position `[batch, D]` after keys and values that are the state's leaves; with a window, they stay as many.
+    func step(_ x: Tensor, state: inout MixerState, window: Int? = nil) throws -> Tensor {
+        let start = try state.sharedPosition()
+        let (q, k, v) = try project(x.expanded(at: 1), start: start)
+        try state[0].append(k)
+        try state[1].append(v)
+        let operation = CausalAttention(
+            scale: scale, window: window, validFrom: window.map { max(0, $0 - 1 - start) } ?? 0)
+        let o = try operation([q, state[0], state[1]])[0]
+        for leaf in 0..<2 where window != nil {
+            state[leaf] = try state[leaf].sliced(1, 1..<state[leaf].shape[1])
+        }
+        return try output(o.squeezed(1).joiningHeads())
     }
 
     mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {

@@ -192,6 +192,18 @@ struct DeltaRuleLayer: Module {
         return (try all.output.sliced(1, count - 1..<all.output.shape[1], step: count), all.state)
     }
 
+    /// One position, S in place.
+    func step(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        let parts = try parts(x) { try conv?.step($0, history: &state["conv"]) ?? $0 }
+        var read = parts.q
+        for step in 0..<shape.steps {
+            read = try DeltaRule.deltaStep(
+                q: parts.q, k: parts.k[step], v: parts.v[step], beta: parts.beta[step],
+                logDecay: step == 0 ? parts.logDecay : nil, state: &state["s"])
+        }
+        return try outputs(read, gate: parts.gate)
+    }
+
     /// One position by the equations.
     func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         let parts = try parts(x) { try conv?.reference($0, history: &state["conv"]) ?? $0 }
@@ -222,6 +234,11 @@ extension DeltaRuleMixer {
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
         return try layer.chunk(x, state: &state)
+    }
+
+    /// One pass over S in place.
+    public func makeStepper(batch: Int) throws -> any MixerStepper {
+        stepper(batch: batch) { [layer] x, state in try layer.step(x, state: &state) }
     }
 
     /// The equations, position by position.

@@ -27,6 +27,15 @@ extension Tensor {
         return try Normalization(.rms, epsilon: epsilon / width)([self])[0] * (1 / width.squareRoot())
     }
 
+    /// x + self ⊙ μ for each μ of `amounts` `[count, D]` (plus what `more`, `[count, ..., D]`, says for each position):
+    /// how token shift mixes a position with the one before it, when this is their difference.
+    func mixed(_ x: Tensor, _ amounts: Tensor, _ more: Tensor? = nil) throws -> [Tensor] {
+        let count = amounts.shape[0]
+        let fixed = try amounts.reshaped([count] + Array(repeating: 1, count: rank - 1) + [amounts.shape[1]])
+        let all = try x + self * (more.map { try fixed + $0 } ?? fixed)
+        return try (0..<count).map { try all.selecting(0, $0) }
+    }
+
     /// Channels `range` of the last axis.
     func channels(_ range: Range<Int>) throws -> Tensor { try sliced(-1, range) }
 }

@@ -2,43 +2,64 @@ internal import CRondoKernels
 
 /// Operands seen over a common shape, with neighbouring axes merged where all of them allow it.
 struct StridedLayout {
-    private(set) var shape: [Int64] = []
-    private(set) var strides: [[Int64]]
+    /// The extents, then the strides of one operand after the other, each in `capacity` places: one array, since
+    /// every small operation makes one of these.
+    private var values: [Int64]
+    private let operands: Int
+    private var axes = 0
+
+    private static let capacity = Int(RK_MAX_RANK)
 
     /// Strides of `operands` broadcast to `shape`.
     init(_ shape: [Int], _ operands: [Tensor], _ operation: String) throws {
-        strides = operands.map { _ in [] }
-        let expanded = operands.map { operand -> [Int] in
-            let leading = shape.count - operand.rank
-            return shape.indices.map { axis in
-                axis < leading || operand.shape[axis - leading] == 1 ? 0 : operand.strides[axis - leading]
-            }
-        }
+        self.operands = operands.count
+        values = Array(repeating: 0, count: (operands.count + 1) * Self.capacity)
         for axis in shape.indices where shape[axis] != 1 {
-            append(shape[axis], expanded.map { $0[axis] })
-        }
-        guard self.shape.count <= Int(RK_MAX_RANK) else {
-            throw RondoError(
-                .shapeMismatch, "\(operation): shape \(shape) has too many axes that cannot be merged; the limit is 8")
-        }
-    }
-
-    private mutating func append(_ extent: Int, _ steps: [Int]) {
-        let mergeable =
-            !shape.isEmpty
-            && strides.indices.allSatisfy {
-                strides[$0][shape.count - 1] == Int64(steps[$0] * extent)
+            guard append(axis, of: shape, operands) else {
+                throw RondoError(
+                    .shapeMismatch,
+                    "\(operation): shape \(shape) has too many axes that cannot be merged; the limit is 8")
             }
-        if mergeable {
-            shape[shape.count - 1] *= Int64(extent)
-            for index in strides.indices { strides[index][shape.count - 1] = Int64(steps[index]) }
-        } else {
-            shape.append(Int64(extent))
-            for index in strides.indices { strides[index].append(Int64(steps[index])) }
         }
     }
 
-    var rank: Int32 { Int32(shape.count) }
+    /// Merges an axis with the one before it or adds it; `false` if there is no place left.
+    private mutating func append(_ axis: Int, of shape: [Int], _ operands: [Tensor]) -> Bool {
+        let extent = Int64(shape[axis])
+        var isMergeable = axes > 0
+        for operand in operands.indices where isMergeable {
+            isMergeable =
+                values[place(operand, axes - 1)] == Self.stride(operands[operand], axis, shape.count) * extent
+        }
+        if !isMergeable {
+            guard axes < Self.capacity else { return false }
+            values[axes] = 1
+            axes += 1
+        }
+        values[axes - 1] *= extent
+        for operand in operands.indices {
+            values[place(operand, axes - 1)] = Self.stride(operands[operand], axis, shape.count)
+        }
+        return true
+    }
+
+    private func place(_ operand: Int, _ axis: Int) -> Int { (operand + 1) * Self.capacity + axis }
+
+    /// The stride of an operand along an axis of a shape of `rank` axes, to which it is broadcast.
+    private static func stride(_ operand: Tensor, _ axis: Int, _ rank: Int) -> Int64 {
+        let own = axis - (rank - operand.shape.count)
+        return own < 0 || operand.shape[own] == 1 ? 0 : Int64(operand.strides[own])
+    }
+
+    var rank: Int32 { Int32(axes) }
+
+    /// Gives `body` the extents, and the strides of an operand by its number.
+    func withPointers(_ body: (_ shape: UnsafePointer<Int64>, _ strides: (Int) -> UnsafePointer<Int64>) -> Void) {
+        values.withUnsafeBufferPointer { buffer in
+            guard let start = buffer.baseAddress else { return }
+            body(start) { start + ($0 + 1) * Self.capacity }
+        }
+    }
 }
 
 extension CPUBackend {
@@ -75,14 +96,16 @@ extension CPUBackend {
         return dx
     }
 
-    func binary(_ operation: BinaryOperation, _ a: Tensor, _ b: Tensor, _ shape: [Int]) throws -> Tensor {
-        let type = try a.dtype.kernelType(operation.rawValue)
-        let layout = try StridedLayout(shape, [a, b], operation.rawValue)
-        let y = try Tensor.uninitialized(shape, a.dtype)
-        parallelFor(y.count, grain: Self.elementwiseGrain) { range in
-            rk_binary(
-                type, operation.kernel, layout.rank, layout.shape, a.bytes, layout.strides[0], b.bytes,
-                layout.strides[1], y.mutableBytes, range.lowerBound, range.upperBound)
+    func binary(_ operation: BinaryOperation, _ inputs: [Tensor], _ shape: [Int]) throws -> Tensor {
+        let type = try inputs[0].dtype.kernelType(operation.rawValue)
+        let layout = try StridedLayout(shape, inputs, operation.rawValue)
+        let y = try Tensor.uninitialized(shape, inputs[0].dtype)
+        layout.withPointers { shape, strides in
+            parallelFor(y.count, grain: Self.elementwiseGrain) { range in
+                rk_binary(
+                    type, operation.kernel, layout.rank, shape, inputs[0].bytes, strides(0), inputs[1].bytes,
+                    strides(1), y.mutableBytes, range.lowerBound, range.upperBound)
+            }
         }
         return y
     }
@@ -91,11 +114,12 @@ extension CPUBackend {
         let type = try inputs[0].dtype.kernelType("select")
         let layout = try StridedLayout(shape, inputs, "select")
         let y = try Tensor.uninitialized(shape, inputs[0].dtype)
-        parallelFor(y.count, grain: Self.elementwiseGrain) { range in
-            rk_select(
-                type, layout.rank, layout.shape, inputs[0].bytes, layout.strides[0], inputs[1].bytes,
-                layout.strides[1], inputs[2].bytes, layout.strides[2], y.mutableBytes, range.lowerBound,
-                range.upperBound)
+        layout.withPointers { shape, strides in
+            parallelFor(y.count, grain: Self.elementwiseGrain) { range in
+                rk_select(
+                    type, layout.rank, shape, inputs[0].bytes, strides(0), inputs[1].bytes, strides(1),
+                    inputs[2].bytes, strides(2), y.mutableBytes, range.lowerBound, range.upperBound)
+            }
         }
         return y
     }
@@ -154,10 +178,12 @@ extension CPUBackend {
     func strided(_ x: Tensor, into y: Tensor) throws {
         let layout = try StridedLayout(x.shape, [x, y], "copy")
         let size = x.dtype.byteCount
-        parallelFor(x.count, grain: Self.elementwiseGrain) { range in
-            rk_copy(
-                size, layout.rank, layout.shape, x.bytes, layout.strides[0], y.mutableBytes, layout.strides[1],
-                range.lowerBound, range.upperBound)
+        layout.withPointers { shape, strides in
+            parallelFor(x.count, grain: Self.elementwiseGrain) { range in
+                rk_copy(
+                    size, layout.rank, shape, x.bytes, strides(0), y.mutableBytes, strides(1), range.lowerBound,
+                    range.upperBound)
+            }
         }
     }
 

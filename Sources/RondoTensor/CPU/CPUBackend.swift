@@ -51,35 +51,35 @@ public final class CPUBackend: Backend {
 
     /// The operation itself, if it is its own CPU kernel.
     public func kernel(for operation: any FusedOperation) -> (any FusedKernel)? {
-        operation as? any CPUFusedOperation
+        operation.cpuKernel
     }
 
     /// Computes a primitive.
     public func evaluate(_ primitive: Primitive, _ inputs: [Tensor], shape: [Int], dtype: DType) throws -> Tensor {
-        let first = inputs[0]
-        if dtype == .int32 || first.dtype == .int32, let result = try throughDoubles(primitive, inputs, dtype) {
+        // The array is passed on, not its elements: copying a tensor counts the owners of three objects.
+        if dtype == .int32 || inputs[0].dtype == .int32, let result = try throughDoubles(primitive, inputs, dtype) {
             return result
         }
         switch primitive {
-        case .copy: return try copy(first, shape: shape)
-        case .cast: return try cast(first, to: dtype)
-        case .binary(let operation): return try binary(operation, inputs[0], inputs[1], shape)
+        case .copy: return try copy(inputs[0], shape: shape)
+        case .cast: return try cast(inputs[0], to: dtype)
+        case .binary(let operation): return try binary(operation, inputs, shape)
         case .select: return try select(inputs, shape)
         case .matmul: return try Gemm.matmul(inputs[0], inputs[1], shape)
         case .concatenate(let axis): return try concatenate(inputs, axis, shape)
         case .unslice(let axis, let start, let step, _):
-            return try unslice(first, axis: axis, start: start, step: step, shape)
-        case .takeRows: return try takeRows(first, inputs[1], shape)
-        case .scatterAddRows: return try scatterAddRows(first, inputs[1], shape)
-        case .takeAlong(let axis): return try takeAlong(first, inputs[1], axis, shape)
-        case .scatterAddAlong(let axis, _): return try scatterAddAlong(first, inputs[1], axis, shape)
-        case .reduce(let operation, let axes): return try reduce(operation, first, axes, shape)
-        case .cumulativeSum(let axis, let reverse): return try cumulativeSum(first, axis, reverse)
-        case .argument(let smallest, let axis): return try argument(first, smallest, axis, shape)
-        case .argumentSort(let descending): return try argumentSort(first, descending)
-        case .reshape: return try copy(first, shape: first.shape).reshaped(shape)
+            return try unslice(inputs[0], axis: axis, start: start, step: step, shape)
+        case .takeRows: return try takeRows(inputs[0], inputs[1], shape)
+        case .scatterAddRows: return try scatterAddRows(inputs[0], inputs[1], shape)
+        case .takeAlong(let axis): return try takeAlong(inputs[0], inputs[1], axis, shape)
+        case .scatterAddAlong(let axis, _): return try scatterAddAlong(inputs[0], inputs[1], axis, shape)
+        case .reduce(let operation, let axes): return try reduce(operation, inputs[0], axes, shape)
+        case .cumulativeSum(let axis, let reverse): return try cumulativeSum(inputs[0], axis, reverse)
+        case .argument(let smallest, let axis): return try argument(inputs[0], smallest, axis, shape)
+        case .argumentSort(let descending): return try argumentSort(inputs[0], descending)
+        case .reshape: return try copy(inputs[0], shape: inputs[0].shape).reshaped(shape)
         case .unaryGradient(let operation): return try unaryGradient(operation, inputs)
-        case .unary, .affine, .power, .clamp: return try elementwise(primitive, first)
+        case .unary, .affine, .power, .clamp: return try elementwise(primitive, inputs[0])
         case .permute, .broadcast, .slice:
             throw RondoError(.unavailable, "\(primitive.name): views are made without a backend")
         }

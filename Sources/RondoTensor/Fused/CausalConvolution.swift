@@ -42,6 +42,15 @@ public struct CausalConvolution: CPUFusedOperation {
     /// Sequences and groups of channels side by side.
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
         let dense = try inputs.map { try $0.dense() }
+        let y = try convolved(dense)
+        let (x, history, time) = (dense[0], dense[2], dense[0].shape[1])
+        let kept = history.shape[1]
+        let tail = try Tensor.concatenate([history, x], axis: 1).sliced(1, time..<time + kept).contiguous()
+        return FusedResult(outputs: [y, tail], saved: dense, retained: [])
+    }
+
+    /// The outputs, from dense inputs.
+    private func convolved(_ dense: [Tensor]) throws -> Tensor {
         let (x, weight, history) = (dense[0], dense[1], dense[2])
         let bias = dense.count > 3 ? dense[3] : nil
         let type = try x.dtype.kernelType(Self.name)
@@ -55,8 +64,44 @@ public struct CausalConvolution: CPUFusedOperation {
                 history.bytes + row * (width - 1) * channels * size, weight.bytes, bias?.bytes,
                 y.mutableBytes + row * time * channels * size)
         }
-        let tail = try Tensor.concatenate([history, x], axis: 1).sliced(1, time..<time + width - 1).contiguous()
-        return FusedResult(outputs: [y, tail], saved: dense, retained: [])
+        return y
+    }
+
+    /// One position, the history moving on in place where nobody else holds it.
+    ///
+    /// Derivatives do not flow through it.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, channels]`.
+    ///   - weight: `[channels, K]`.
+    ///   - bias: `[channels]`, if there is one.
+    ///   - history: The K - 1 positions before, `[batch, K - 1, channels]`; becomes those before the next.
+    /// - Returns: `[batch, channels]`.
+    /// - Throws: ``RondoError`` when shapes or types do not fit.
+    public static func step(_ x: Tensor, weight: Tensor, bias: Tensor?, history: inout Tensor) throws -> Tensor {
+        guard x.rank == 2 else {
+            throw RondoError(.shapeMismatch, "causalConvolution.step: needs x [batch, channels]; got \(x.shape)")
+        }
+        let now = try x.detached().dense()
+        let y = try present([try now.expanded(at: 1), weight, history] + (bias.map { [$0] } ?? []))
+        let (batch, kept, row) = (x.shape[0], history.shape[1], x.shape[1] * x.dtype.byteCount)
+        guard kept > 0 else { return y }
+        try history.mutateInPlace { memory in
+            guard let start = memory.baseAddress else { return }
+            for index in 0..<batch {
+                let own = start + index * kept * row
+                own.copyMemory(from: own + row, byteCount: (kept - 1) * row)
+                (own + (kept - 1) * row).copyMemory(from: now.bytes + index * row, byteCount: row)
+            }
+        }
+        return y
+    }
+
+    /// One position's outputs: a function of its own, so that nobody else holds the history afterwards.
+    private static func present(_ inputs: [Tensor]) throws -> Tensor {
+        let operation = CausalConvolution()
+        try operation.validate(inputs)
+        return try operation.convolved(inputs.map { try $0.detached().dense() }).squeezed(1)
     }
 
     /// Every sequence adds to weight and bias gradients of its own, summed in order afterwards.

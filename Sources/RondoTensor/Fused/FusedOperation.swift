@@ -15,6 +15,11 @@ public protocol FusedOperation: Sendable {
     /// Refuses inputs of wrong shapes or types, before any kernel sees them.
     /// - Throws: ``RondoError`` naming the operation, the shapes and the remedy.
     func validate(_ inputs: [Tensor]) throws
+
+    /// The operation as its own kernel of the CPU, if it is one (``CPUFusedOperation``).
+    ///
+    /// A requirement and not a cast, which would take longer than many a kernel.
+    var cpuKernel: (any FusedKernel)? { get }
 }
 
 /// A device's implementation of a fused operation, with its hand-written derivative.
@@ -80,6 +85,8 @@ public enum FusedMode: Sendable {
 extension FusedOperation {
     /// No.
     public static var readsQuantized: Bool { false }
+    /// None.
+    public var cpuKernel: (any FusedKernel)? { nil }
 
     /// Computes the operation: by the device's kernel if it has one, else by the reference.
     public func callAsFunction(_ inputs: [Tensor], mode: FusedMode = .kernel) throws -> [Tensor] {
@@ -90,11 +97,11 @@ extension FusedOperation {
         guard mode == .kernel, let first = inputs.first, let kernel = first.storage.backend.kernel(for: self) else {
             return try reference(inputs)
         }
+        guard inputs.contains(where: { $0.link != nil }) else { return try kernel.forward(inputs).outputs }
         let detached = inputs.map { $0.detached() }
         let result = try kernel.forward(detached)
         var outputs = result.outputs
         let wanted = inputs.map { $0.link != nil }
-        guard wanted.contains(true) else { return outputs }
         let context = FusedContext(
             inputs: result.retained.contains(.inputs) ? detached : [],
             outputs: result.retained.contains(.outputs) ? outputs : [], saved: result.saved, wanted: wanted)
@@ -110,3 +117,8 @@ extension FusedOperation {
 
 /// A fused operation that the CPU computes with a kernel of its own: the operation is its own kernel.
 public protocol CPUFusedOperation: FusedOperation, FusedKernel {}
+
+extension CPUFusedOperation {
+    /// The operation itself.
+    public var cpuKernel: (any FusedKernel)? { self }
+}

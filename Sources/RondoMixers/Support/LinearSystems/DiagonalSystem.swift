@@ -46,6 +46,11 @@ struct DiagonalSystem {
         return try (readout.real * state.real - readout.imaginary * state.imaginary).sum([-1]) * factor
     }
 
+    /// Single positions in place, with the direct path d `[D]`.
+    func stepping(skip: Tensor) throws -> DiagonalSpaceStep {
+        try DiagonalSpaceStep(lambda: lambda, input: input, readout: readout.mapped { try $0 * factor }, skip: skip)
+    }
+
     /// A number of whole blocks of `length` positions.
     private func blocks(_ u: Tensor, _ tables: Tables, _ length: Int, state: inout ComplexTensor) throws -> Tensor {
         let (batch, count, width) = (u.shape[0], u.shape[1] / length, u.shape[2])

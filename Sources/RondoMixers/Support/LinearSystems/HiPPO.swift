@@ -114,6 +114,22 @@ struct DoubleMatrix {
         }
     }
 
+    /// d, l and r of a matrix -(diag(d) + the part of l rᵀ below the diagonal), or `nil` if it is no such matrix.
+    var semiseparableParts: (diagonal: [Double], left: [Double], right: [Double])? {
+        let last = rows - 1
+        let (left, right) = (
+            (0..<rows).map { $0 == 0 ? 0 : -self[$0, 0] },
+            (0..<rows).map { $0 == last || self[last, 0] == 0 ? 0 : self[last, $0] / self[last, 0] }
+        )
+        for row in 0..<rows {
+            for column in 0..<rows where column != row {
+                let expected = column < row ? -left[row] * right[column] : 0
+                guard abs(self[row, column] - expected) <= 1e-12 * abs(expected) else { return nil }
+            }
+        }
+        return ((0..<rows).map { -self[$0, $0] }, left, right)
+    }
+
     func tensor(_ dtype: DType) throws -> Tensor { try Tensor(values, shape: [rows, columns]).cast(to: dtype) }
 }
 

@@ -40,30 +40,50 @@ struct LowRankDynamics {
         return try solved - inverse * lowRank.mapped { try $0 * share }
     }
 
-    /// The recurrence as real matrices of states (Re s, Im s): with M = (I - Δ/2 A)⁻¹, Ā = 2 M - I and B̄ = Δ M B.
+    /// Single positions of the trapezoidal rule in place, with the direct path d `[D]`.
     ///
-    /// M comes from the formula of Sherman and Morrison for G = (1 - Δ/2 Λ)⁻¹, a complex number for each state.
-    func system() throws -> DenseSystem {
+    /// As in ``system()``, Ā = 2 M - I and M = G - column row: diagonal plus rank one again.
+    func stepping(skip: Tensor) throws -> DiagonalSpaceStep {
+        let (g, column, row) = try inverse()
+        let two = try column.mapped { try $0 * 2 }
+        let entered = try input.mapped { try $0 * step }
+        // M Δ B, the row applied to Δ B being a number.
+        let lost = try (row * entered).real.sum([-1], keepingAxes: true)
+        return try DiagonalSpaceStep(
+            lambda: ComplexTensor(g.real * 2 - 1, g.imaginary * 2),
+            input: g * entered - column.mapped { try $0 * lost },
+            readout: readout.mapped { try $0 * 2 }, lowRank: (write: two, read: row), skip: skip)
+    }
+
+    /// M = (I - Δ/2 A)⁻¹ = G - column Re(row ·), by the formula of Sherman and Morrison for G = (1 - Δ/2 Λ)⁻¹, a
+    /// complex number for each state.
+    private func inverse() throws -> (g: ComplexTensor, column: ComplexTensor, row: ComplexTensor) {
         let below = ComplexTensor(
             try 1 - eigenvalues.real * step * 0.5, try -(eigenvalues.imaginary * step * 0.5))
         let one = ComplexTensor(try Tensor.ones([1], dtype: step.dtype), try Tensor.zeros([1], dtype: step.dtype))
         let g = try one / below
         let column = try g * lowRank
         let scale = try step * 0.5 / (projected(column) * (step * 0.5) + 1)
-        // The row 2 Re(P* G ·) over (Re, Im).
-        let rowParts = try g * lowRank.conjugate()
-        let row = try Tensor.concatenate([rowParts.real, -rowParts.imaginary], axis: -1) * 2
+        // 2 Re(P* G ·).
+        let row = try g * lowRank.conjugate()
+        return (g, try column.mapped { try $0 * scale }, try row.mapped { try $0 * 2 })
+    }
+
+    /// The recurrence as real matrices of states (Re s, Im s): with M = (I - Δ/2 A)⁻¹, Ā = 2 M - I and B̄ = Δ M B.
+    func system() throws -> DenseSystem {
+        let (g, column, rowParts) = try inverse()
+        let row = try Tensor.concatenate([rowParts.real, -rowParts.imaginary], axis: -1)
         let identity = try Tensor.identity(half, dtype: step.dtype)
         let (re, im) = (try g.real.expanded(at: 1) * identity, try g.imaginary.expanded(at: 1) * identity)
         let diagonal = try Tensor.concatenate(
             [Tensor.concatenate([re, -im], axis: 2), Tensor.concatenate([im, re], axis: 2)], axis: 1)
-        let columns = try Tensor.concatenate([column.real, column.imaginary], axis: -1) * scale
-        let inverse = try diagonal - columns.expanded(at: 2) * row.expanded(at: 1)
+        let columns = try Tensor.concatenate([column.real, column.imaginary], axis: -1)
+        let solved = try diagonal - columns.expanded(at: 2) * row.expanded(at: 1)
         let entry = try Tensor.concatenate([input.real, input.imaginary], axis: -1) * step
         let read = try Tensor.concatenate([readout.real, -readout.imaginary], axis: -1) * 2
         return DenseSystem(
-            matrix: try inverse * 2 - Tensor.identity(2 * half, dtype: step.dtype),
-            input: try inverse.matmul(entry.expanded(at: 2)).squeezed(2), readout: try read.expanded(at: 1))
+            matrix: try solved * 2 - Tensor.identity(2 * half, dtype: step.dtype),
+            input: try solved.matmul(entry.expanded(at: 2)).squeezed(2), readout: try read.expanded(at: 1))
     }
 
     /// The first `length` taps of the convolution kernel, `[D, length]`, from the generating function at the roots of
