@@ -78,6 +78,12 @@ import Testing
         }.expectTheSameModel()
     }
 
+    @Test func theEpsilonHasAnOlderName() throws {
+        let copy = try Copy("delta_net", keys: ["norm_eps": .null, "rms_norm_eps": .real(0.25)])
+        let model = try LanguageModel(checkpoint: copy.folder.path).configuration
+        #expect(model.normEpsilon == 0.25 && model.mixerOptions?["norm_epsilon"] == .real(0.25))
+    }
+
     @Test(arguments: [
         ("rwkv", "layer_norm_epsilon", "0.001"), ("rwkv", "attention_norm", "true"),
         ("gla", "num_kv_heads", "1"), ("gla", "feature_map", "\"relu\""), ("gla", "clamp_min", "-2"),

@@ -19,7 +19,9 @@ public enum DeltaNetFamily: CheckpointFamily {
         // Outputs are normalised whatever this says.
         keys.ignore("use_output_norm")
         // Of early versions of the library.
-        for key in ["norm_first", "use_elu", "share_conv_kernel"] { keys.require(key, oneOf: [.bool(false)]) }
+        for key in ["norm_first", "use_elu", "use_rope", "share_conv_kernel"] {
+            keys.require(key, oneOf: [.bool(false)])
+        }
         var options = DeltaRuleKeys.options(from: &keys, backbone, usesOutputGate: false)
         options["heads"] = .integer(keys.int("num_heads", default: 16))
         options["expand_key"] = .real(keys.double("expand_k", default: 1))

@@ -16,7 +16,8 @@ struct FLABackbone {
         var model = LanguageModelConfiguration()
         Self.readSize(&model, from: &keys, nLayers: nLayers)
         model.norm = .rms
-        model.normEpsilon = keys.double("norm_eps", default: 1e-6)
+        // The second name is that of early versions of the library.
+        model.normEpsilon = keys.double("norm_eps", default: keys.double("rms_norm_eps", default: 1e-6))
         model.feedForward = .swiGLU
         // Two thirds of the ratio, as there are three maps, up to a whole number of 256.
         let ratio = keys.double("hidden_ratio", default: 4)
@@ -24,7 +25,7 @@ struct FLABackbone {
             "intermediate_size", default: Self.roundedUp(Double(model.dModel) * ratio * 2 / 3, to: 256))
         keys.require("hidden_act", oneOf: [.string("swish")])
         keys.require("elementwise_affine", oneOf: [.bool(true)])
-        keys.ignore("fuse_norm", "fuse_swiglu")
+        keys.ignore("fuse_norm", "fuse_swiglu", "chunk_size")
         dModel = model.dModel
         normEpsilon = model.normEpsilon
         common = model
