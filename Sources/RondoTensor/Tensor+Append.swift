@@ -46,7 +46,7 @@ extension Tensor {
             let start = target.pointer + index * entries * row * size
             start.copyMemory(from: start + front * row * size, byteCount: shape[1] * row * size)
         }
-        let strides = [entries * row] + Tensor.contiguousStrides(Array(shape.dropFirst()))
+        let strides = [entries * row] + Tensor.contiguousStrides(Array(shape.dropFirst()), dtype)
         let moved = Tensor(storage: target, dtype: dtype, shape: shape, strides: strides)
         if !isMovable { try CPUBackend.shared.strided(detached(), into: moved) }
         self = moved
@@ -54,7 +54,7 @@ extension Tensor {
 
     /// Whether the entries of axis 1 lie one after the other, and the tensor begins in the first row of its memory.
     private func hasEntries(_ row: Int) -> Bool {
-        row > 0 && shape[0] > 0 && Array(strides.dropFirst()) == Tensor.contiguousStrides(Array(shape.dropFirst()))
+        row > 0 && shape[0] > 0 && Array(strides.dropFirst()) == Tensor.contiguousStrides(Array(shape.dropFirst()), dtype)
             && offset % row == 0 && (shape[0] == 1 || strides[0] % row == 0 && offset + shape[1] * row <= strides[0])
     }
 }

@@ -1,4 +1,4 @@
-import ArgumentParser
+public import ArgumentParser
 import RondoIO
 import RondoTensor
 public import RondoTokenizers

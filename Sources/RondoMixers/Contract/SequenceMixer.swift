@@ -44,15 +44,22 @@ private struct PlainStepper<Mixer: SequenceMixer>: MixerStepper {
 private struct DirectStepper: MixerStepper {
     let shape: [Int]
     let architecture: String
-    let body: @Sendable (Tensor, inout MixerState) throws -> Tensor
+    let body: @Sendable (Tensor, inout MixerState, inout SharedValues) throws -> Tensor
 
     func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        var alone = SharedValues()
+        return try self(x, state: &state, passing: &alone)
+    }
+
+    func callAsFunction(
+        _ x: Tensor, state: inout MixerState, passing shared: inout SharedValues
+    ) throws -> Tensor {
         guard x.shape == shape, state.batch == shape[0] else {
             throw RondoError(
                 .shapeMismatch,
                 "\(architecture): the stepper reads \(shape); got \(x.shape) and a state of \(state.batch) rows")
         }
-        let y = try body(x, &state)
+        let y = try body(x, &state, &shared)
         state.advance(by: 1)
         return y
     }
@@ -148,6 +155,13 @@ extension SequenceMixer {
     /// - Returns: The stepper.
     public func stepper(
         batch: Int, _ body: @escaping @Sendable (Tensor, inout MixerState) throws -> Tensor
+    ) -> any MixerStepper {
+        sharingStepper(batch: batch) { x, state, _ in try body(x, &state) }
+    }
+
+    /// The same for mixers that share values along the depth of a model.
+    public func sharingStepper(
+        batch: Int, _ body: @escaping @Sendable (Tensor, inout MixerState, inout SharedValues) throws -> Tensor
     ) -> any MixerStepper {
         DirectStepper(shape: [batch, dModel], architecture: Self.architecture, body: body)
     }

@@ -68,9 +68,6 @@ public struct TensorFile: Sendable {
         }
     }
 
-    /// The names of all tensors, in the order of their data.
-    public var names: [String] { file.entries.map(\.name) }
-
     /// Writes tensors atomically, with a check value over everything.
     ///
     /// - Parameters:

@@ -207,8 +207,8 @@ public struct RWKV7: ValueSharingMixer {
 
     /// One pass over S in place.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        stepper(batch: batch) { x, state in
-            let parts = try parts(x, before: state["shift"])
+        sharingStepper(batch: batch) { x, state, shared in
+            let parts = try parts(x, before: state["shift"], shared: &shared)
             state["shift"] = try x.copied()
             let o = try DeltaRule.generalStep(
                 q: parts.r, k: parts.k, v: parts.v, a: parts.a, b: parts.b, logDecay: parts.logDecay,
