@@ -48,16 +48,17 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
     /// The type in which elements of this type are computed with, and which the results have.
     public var computationType: DType { self == .float64 ? .float64 : .float32 }
 
+    /// The blocks that a row of `count` elements takes.
+    func blockCount(_ count: Int) -> Int { count / blockLength + (count % blockLength > 0 ? 1 : 0) }
+
     /// The elements that a row of `count` takes room for.
-    func paddedCount(_ count: Int) -> Int {
-        isQuantized ? (count + blockLength - 1) / blockLength * blockLength : count
-    }
+    func paddedCount(_ count: Int) -> Int { isQuantized ? blockCount(count) * blockLength : count }
 
     /// The bytes that a dense tensor of a shape takes, or `nil` if that overflows.
     public func byteCount(shape: [Int]) -> Int? {
         var bytes = byteCount
         for (axis, extent) in shape.enumerated() {
-            let blocks = axis == shape.count - 1 ? paddedCount(extent) / blockLength : extent
+            let blocks = axis == shape.count - 1 ? blockCount(extent) : extent
             let (product, overflow) = bytes.multipliedReportingOverflow(by: blocks)
             guard !overflow else { return nil }
             bytes = product
