@@ -56,21 +56,31 @@ static void k_diagonal_space_step(const rk_diagonal_space *space, size_t row, si
 }
 
 /// Advances LANES channels side by side, `count` of which exist. Running sums r · s⁻ and r · s stand for the part of A
-/// below the diagonal.
+/// below the diagonal. States are turned so that channels are neighbours, tile by tile where a tile is full.
 static void semiseparable_advance(const rk_semiseparable_space *space, V dt, V u, T *state, size_t count) {
     const size_t states = (size_t)space->states;
     const T *diagonal = space->diagonal, *left = space->left, *right = space->right, *input = space->input;
     const V implicit = dt * v_set((T)space->alpha), explicit = dt * v_set((T)(1 - space->alpha)), entered = dt * u;
     V before = v_set(0), after = v_set(0);
+    T tile[LANES * LANES];
+    bool full = false;
     for (size_t n = 0; n < states; n++) {
-        V s = v_load_strided(state + n, (int64_t)states, count);
+        const size_t place = n % LANES;
+        if (place == 0) full = count == LANES && n + LANES <= states;
+        if (place == 0 && full) la_transpose(state + n, states, LANES, LANES, tile, LANES);
+        V s = full ? v_load(tile + place * LANES) : v_load_strided(state + n, (int64_t)states, count);
         V change = v_fma(v_set(diagonal[n]), s, v_set(left[n]) * before);
         V right_side = v_fma(entered, v_set(input[n]), v_fma(-explicit, change, s));
         V inverse = v_set(1) / v_fma(implicit, v_set(diagonal[n]), v_set(1));
         before = v_fma(v_set(right[n]), s, before);
         V next = v_fma(-implicit * v_set(left[n]), after, right_side) * inverse;
         after = v_fma(v_set(right[n]), next, after);
-        for (size_t i = 0; i < count; i++) state[i * states + n] = next[i];
+        if (full)
+            v_store(tile + place * LANES, next);
+        else
+            for (size_t i = 0; i < count; i++) state[i * states + n] = next[i];
+        if (full && place == LANES - 1)
+            la_transpose(tile, LANES, LANES, LANES, state + n + 1 - LANES, states);
     }
 }
 

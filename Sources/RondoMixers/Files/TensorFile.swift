@@ -43,10 +43,10 @@ public struct TensorFile: Sendable {
     public var entries: [SafetensorsFile.Entry] { file.entries }
 
     /// The shape of a tensor, if there is one of that name.
-    public func shape(_ name: String) -> [Int]? { try? file.entry(name).shape }
+    public func shape(_ name: String) -> [Int]? { try? description(of: name).shape }
 
     /// The type of a tensor's elements; `nil` if there is no such tensor, or Rondo has no such type.
-    public func dtype(_ name: String) -> DType? { (try? file.entry(name)).flatMap { DType($0.dtype) } }
+    public func dtype(_ name: String) -> DType? { (try? description(of: name))?.dtype }
 
     /// The bytes that all tensors take.
     public var dataByteCount: Int { file.entries.last?.dataRange.upperBound ?? 0 }

@@ -90,7 +90,7 @@ public struct SemiseparableSpaceStep: Sendable {
         (space.step, space.readout, space.skip) = (step.bytes, readout.bytes, skip.bytes)
         (space.u, space.state, space.y) = (u.bytes, state.mutableBytes, y.mutableBytes)
         // Pieces are whole vectors of channels, and small steps are one piece: waking a thread takes longer.
-        let piece = max(1, (1 << 13) / size / 16) * 16
+        let piece = max(1, (1 << 14) / size / 16) * 16
         let pieces = (channels + piece - 1) / piece
         withUnsafePointer(to: space) { space in
             parallelFor(batch * pieces, grain: max(1, piece / max(1, channels))) { range in
