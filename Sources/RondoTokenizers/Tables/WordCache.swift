@@ -66,7 +66,8 @@ final class WordCache {
     }
 
     /// Remembers the tokens of a word that is not known yet.
-    private func insert(_ word: UnsafePointer<UInt8>, _ length: Int, hash: UInt64, tokens newTokens: ArraySlice<Int32>) {
+    private func insert(_ word: UnsafePointer<UInt8>, _ length: Int, hash: UInt64, tokens newTokens: ArraySlice<Int32>)
+    {
         if count >= Self.maximumCount { removeAll() }
         var index = Int(truncatingIfNeeded: hash) & (1 << Self.bits - 1)
         while slots[index].count != 0 { index = (index + 1) & (1 << Self.bits - 1) }
