@@ -112,7 +112,7 @@ public struct PipelineTokenizer: Tokenizer {
             throw RondoError(
                 .outOfRange, "decode: token \(token) is not in the vocabulary, which is 0..<\(vocabularySize)")
         }
-        return skippingSpecials && pipeline.specialIDs.contains(token) ? nil : pipeline.texts[Int(token)]
+        return skippingSpecials && pipeline.specialIDs.contains(token) ? nil : pipeline.decoderTexts[Int(token)]
     }
 }
 

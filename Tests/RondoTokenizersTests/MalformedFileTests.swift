@@ -108,6 +108,23 @@ import Testing
         #expect(throws: Never.self) { try load(Self.with(#""added_tokens": [\#(added("a", 1)), \#(added("x", 9))]"#)) }
     }
 
+    /// Each of these would make a text of one character endless.
+    @Test func refusesBombs() {
+        let doubling = #"{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}"#
+        let bytes = #"{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true}"#
+        let twice = #"{"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"Sequence": {"id": "A"}}]}"#
+        func list(_ item: String) -> String { "[" + [String](repeating: item, count: 60).joined(separator: ",") + "]" }
+        for part in [
+            #""normalizer": {"type": "Sequence", "normalizers": \#(list(doubling))}"#,
+            #""decoder": {"type": "Sequence", "decoders": \#(list(doubling))}"#,
+            #""pre_tokenizer": {"type": "Sequence", "pretokenizers": \#(list(bytes))}"#,
+            #""post_processor": {"type": "Sequence", "processors": \#(list(twice))}"#,
+        ] {
+            let error = #expect(throws: RondoError.self) { try load(Self.with(part)) }
+            #expect(error?.code == .unavailable)
+        }
+    }
+
     @Test func refusesDeepNesting() {
         let depth = 5000
         let nested =

@@ -45,7 +45,7 @@ import Testing
         #expect(try tokenizer.decode(tokens, skippingSpecials: false) == Self.text)
         #expect(tokenizer.encode("<pad>") == [1])
         // The same texts in other pieces and another order give the same file.
-        let lines = Self.text.split(separator: "\n").reversed().map { $0 + "\n" }
+        let lines = Self.text.split(separator: "\n").reversed().map { String($0) + "\n" }
         #expect(try train(options, lines) == document)
     }
 

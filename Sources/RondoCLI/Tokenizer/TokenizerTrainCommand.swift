@@ -1,9 +1,7 @@
 public import ArgumentParser
 import RondoIO
 import RondoTensor
-public import RondoTokenizers
-
-extension BytePairTrainer.Splitting: ExpressibleByArgument {}
+import RondoTokenizers
 
 /// `rondo tokenizer train`.
 struct TokenizerTrainCommand: ParsableCommand {

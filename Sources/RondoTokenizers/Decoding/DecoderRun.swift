@@ -42,6 +42,7 @@ struct DecoderRun {
         }
         switch stages[index] {
         case .fuse: receive(text, at: index + 1)
+        case .bytes: state.stages[index].pending += text
         case .spaces:
             if state.stages[index].isPastFirst, !state.stages[index].holdsToken { receive([0x20], at: index + 1) }
             // The space is written once for each token.
@@ -112,8 +113,8 @@ struct DecoderRun {
         let token = state.stages[index].token
         switch stages[index] {
         case .fuse: return
-        case .byteLevel:
-            state.stages[index].pending += ByteAlphabet.decode(token) ?? token
+        case .byteLevel, .bytes:
+            if !token.isEmpty { state.stages[index].pending += ByteAlphabet.decode(token) ?? token }
             state.stages[index].token = []
             passCharacters(at: index)
             return
@@ -195,7 +196,7 @@ struct DecoderRun {
     private mutating func finishStage(_ index: Int) {
         switch stages[index] {
         case .fuse: endToken(at: index + 1)
-        case .byteLevel:
+        case .byteLevel, .bytes:
             let rest = state.stages[index].pending
             state.stages[index].pending = []
             if !rest.isEmpty { receive(text(of: rest[...]), at: index + 1) }

@@ -45,10 +45,12 @@ public struct StreamingDetokenizer: Sendable {
     /// - Throws: `RondoError` with code `outOfRange` for a token outside the vocabulary, which changes nothing.
     public mutating func append(contentsOf tokens: some Sequence<Int32>) throws -> [UInt8] {
         var next = run
+        var joined: [UInt8] = []
         for token in tokens {
             guard let text = try tokenizer.decoderText(token, skippingSpecials: skippingSpecials) else { continue }
-            next.append(text)
+            if tokenizer.decoder.joinsTokens { joined += text } else { next.append(text) }
         }
+        if !joined.isEmpty { next.append(joined) }
         defer { run = next }
         return next.takeOutput()
     }

@@ -4,6 +4,8 @@ struct TokenDecoder: Sendable {
     enum Stage: Sendable {
         /// Printable characters to the bytes that they stand for.
         case byteLevel
+        /// The same, if tokens arrive as these bytes.
+        case bytes
         /// `<0x41>` to the byte 65.
         case byteFallback
         /// All tokens are one from here on.
@@ -20,5 +22,20 @@ struct TokenDecoder: Sendable {
     }
 
     /// The steps in order.
-    let stages: [Stage]
+    private(set) var stages: [Stage]
+
+    /// Takes the first step for all tokens in advance, if it can be; returns the texts of tokens that it then wants.
+    mutating func prepare(_ texts: [[UInt8]?]) -> [[UInt8]?] {
+        guard case .byteLevel = stages.first else { return texts }
+        stages[0] = .bytes
+        return texts.map { text in text.map { ByteAlphabet.decode($0) ?? $0 } }
+    }
+
+    /// Whether it makes no difference where one token ends and the next begins.
+    var joinsTokens: Bool {
+        switch stages.first {
+        case .bytes, .fuse: true
+        default: false
+        }
+    }
 }

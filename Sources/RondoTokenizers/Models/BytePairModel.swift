@@ -106,11 +106,7 @@ struct BytePairModel: Sendable {
         _ word: UnsafePointer<UInt8>, _ count: Int, _ scratch: EncodingScratch, to output: inout [Int32]
     ) {
         guard count <= WordCache.longestWord else { return encode(word, count, scratch, to: &output) }
-        let hash = ByteHash.hash(word, count)
-        if scratch.cache.appendTokens(of: word, count, hash: hash, to: &output) { return }
-        let start = output.count
-        encode(word, count, scratch, to: &output)
-        scratch.cache.insert(word, count, hash: hash, tokens: output[start...])
+        scratch.cache.appendTokens(of: word, count, to: &output) { encode(word, count, scratch, to: &$0) }
     }
 
     // MARK: Symbols

@@ -16,11 +16,7 @@ enum TokenModel: Sendable {
             }
             return
         }
-        let hash = ByteHash.hash(word, count)
-        if scratch.cache.appendTokens(of: word, count, hash: hash, to: &output) { return }
-        let start = output.count
-        encodeAnew(word, count, scratch, to: &output)
-        scratch.cache.insert(word, count, hash: hash, tokens: output[start...])
+        scratch.cache.appendTokens(of: word, count, to: &output) { encodeAnew(word, count, scratch, to: &$0) }
     }
 
     @inline(never)

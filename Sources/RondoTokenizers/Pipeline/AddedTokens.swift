@@ -43,7 +43,7 @@ struct AddedTokenMatcher: Sendable {
             index = match.end
             if skippingSpecials, token.isSpecial { continue }
             if token.isSingleWord, !Self.isAlone(bytes, start, match.end, text.count) { continue }
-            let left = token.stripsLeft ? max(covered, Self.spaceStart(bytes, before: start)) : start
+            let left = token.stripsLeft ? Self.spaceStart(bytes, before: start, begin: covered) : start
             let right = token.stripsRight ? Self.spaceEnd(bytes, from: match.end, text.count) : match.end
             if covered < left { body(covered..<left, nil) }
             body(min(left, right)..<right, token.id)
@@ -60,10 +60,12 @@ struct AddedTokenMatcher: Sendable {
         return end == count || !CharacterTable.isWord(UTF8Text.scalar(bytes, at: end, end: count).value)
     }
 
-    private static func spaceStart(_ bytes: UnsafePointer<UInt8>, before end: Int) -> Int {
+    private static func spaceStart(_ bytes: UnsafePointer<UInt8>, before end: Int, begin: Int) -> Int {
+        // The token before may already have taken what is here.
+        guard end > begin else { return begin }
         var start = end
-        while start > 0 {
-            let last = UTF8Text.start(bytes, before: start, begin: 0)
+        while start > begin {
+            let last = UTF8Text.start(bytes, before: start, begin: begin)
             guard CharacterTable.isWhitespace(UTF8Text.scalar(bytes, at: last, end: start).value) else { break }
             start = last
         }

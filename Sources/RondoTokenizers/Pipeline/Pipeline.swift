@@ -9,6 +9,8 @@ final class Pipeline: Sendable {
     let specialIDs: Set<Int32>
     /// The text of each token.
     let texts: [[UInt8]?]
+    /// The text of each token as the decoder wants it.
+    let decoderTexts: [[UInt8]?]
     /// All tokens by their text.
     let ids: TokenTable
 
@@ -21,7 +23,6 @@ final class Pipeline: Sendable {
     private let scratches = ScratchPool()
 
     init(_ parts: TokenizerFileReader.Parts, source: String) throws {
-        decoder = parts.decoder
         postProcessor = parts.postProcessor
         addedTokens = parts.addedTokens
         normalizer = parts.normalizer
@@ -35,19 +36,20 @@ final class Pipeline: Sendable {
         let normalized = parts.addedTokens.filter(\.isNormalized).map { token in
             (pattern: parts.normalizer?.normalized(token.content) ?? token.content, token: token)
         }
-        for (pattern, token) in normalized {
-            guard !pattern.isEmpty else {
-                let text = String(decoding: token.content, as: UTF8.self)
-                throw RondoError(.corruptFile, "\(source): added_tokens: nothing is left of '\(text)' when normalized")
-            }
-            // The decoder sees what the normalizer has made of the token.
-            texts[Int(token.id)] = pattern
+        if let token = normalized.first(where: { $0.pattern.isEmpty })?.token {
+            let text = String(decoding: token.content, as: UTF8.self)
+            throw RondoError(.corruptFile, "\(source): added_tokens: nothing is left of '\(text)' when normalized")
         }
+        normalizedMatcher = AddedTokenMatcher(normalized)
         self.texts = texts
-        // The tokenizers library tells special tokens by their text.
+        // The decoder sees what the normalizer has made of a token, and special tokens are told by their text, as in the
+        // tokenizers library.
+        for (pattern, token) in normalized { texts[Int(token.id)] = pattern }
         let specials = Set(parts.addedTokens.filter(\.isSpecial).map(\.content))
         specialIDs = Set(texts.indices.filter { texts[$0].map(specials.contains) ?? false }.map(Int32.init))
-        normalizedMatcher = AddedTokenMatcher(normalized)
+        var decoder = parts.decoder
+        decoderTexts = decoder.prepare(texts)
+        self.decoder = decoder
     }
 
     /// The tokens of a text, without what is put around them.

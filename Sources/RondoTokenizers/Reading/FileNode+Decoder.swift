@@ -1,6 +1,13 @@
 extension FileNode {
     /// Reads the `decoder`.
-    func decoder() throws -> TokenDecoder { TokenDecoder(stages: try decoderStages()) }
+    func decoder() throws -> TokenDecoder {
+        let stages = try decoderStages()
+        try checkGrowth(
+            stages.map { stage in
+                if case .replace(_, let content) = stage { content.count } else { 1 }
+            })
+        return TokenDecoder(stages: stages)
+    }
 
     private func decoderStages() throws -> [TokenDecoder.Stage] {
         let type = try type()

@@ -2,7 +2,31 @@ import RondoTensor
 
 extension FileNode {
     /// Reads the `normalizer`.
-    func normalizer() throws -> Normalizer { Normalizer(stages: try normalizerStages()) }
+    func normalizer() throws -> Normalizer {
+        let stages = try normalizerStages()
+        try checkGrowth(
+            stages.map { stage in
+                switch stage {
+                case .replace(_, let content), .prepend(let content): content.count
+                case .byteLevel: 2
+                default: 1
+                }
+            })
+        return Normalizer(stages: stages)
+    }
+
+    /// Refuses steps that together could make a small text endless, each by the factor it is given.
+    func checkGrowth(_ factors: [Int]) throws {
+        var total = 1
+        for factor in factors {
+            total = total.multipliedReportingOverflow(by: max(1, factor)).partialValue
+            guard (1...Self.largestGrowth).contains(total), factor <= Self.largestGrowth else {
+                throw unsupported("a sequence that makes texts more than \(Self.largestGrowth) times as long")
+            }
+        }
+    }
+
+    private static let largestGrowth = 1 << 16
 
     private func normalizerStages() throws -> [Normalizer.Stage] {
         let type = try type()

@@ -38,7 +38,12 @@ extension FileNode {
                 specials[name] = try special.required("ids").elements().map { try $0.tokenID() }
             }
         }
-        return try required("single").elements().map { piece in
+        let pieces = try required("single").elements()
+        // More than once, again and again, would make texts of any length.
+        guard pieces.count(where: { $0.optional("Sequence") != nil }) == 1 else {
+            throw unsupported("a template of a single text that does not hold it exactly once")
+        }
+        return try pieces.map { piece in
             if let sequence = piece.optional("Sequence") {
                 let id = try sequence.required("id").string()
                 guard id == "A" else { throw sequence.unsupported("the sequence '\(id)' of a single text") }

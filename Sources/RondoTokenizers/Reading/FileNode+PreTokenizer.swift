@@ -2,7 +2,18 @@ import RondoTensor
 
 extension FileNode {
     /// Reads the `pre_tokenizer`.
-    func preTokenizer() throws -> PreTokenizer { PreTokenizer(stages: try preTokenizerStages()) }
+    func preTokenizer() throws -> PreTokenizer {
+        let stages = try preTokenizerStages()
+        try checkGrowth(
+            stages.map { stage in
+                switch stage {
+                case .byteLevel: 4
+                case .metaspace(let metaspace): metaspace.replacement.count
+                default: 1
+                }
+            })
+        return PreTokenizer(stages: stages)
+    }
 
     private func preTokenizerStages() throws -> [PreTokenizer.Stage] {
         let type = try type()

@@ -28,9 +28,20 @@ final class WordCache {
 
     deinit { slots.deallocate() }
 
-    /// Appends the tokens of a word if they are known.
+    /// Appends the tokens of a word, which is not empty; `encode` appends them if they are not known.
     @inline(__always)
     func appendTokens(
+        of word: UnsafePointer<UInt8>, _ length: Int, to output: inout [Int32], _ encode: (inout [Int32]) -> Void
+    ) {
+        let hash = ByteHash.hash(word, length)
+        if appendKnownTokens(of: word, length, hash: hash, to: &output) { return }
+        let start = output.count
+        encode(&output)
+        insert(word, length, hash: hash, tokens: output[start...])
+    }
+
+    @inline(__always)
+    private func appendKnownTokens(
         of word: UnsafePointer<UInt8>, _ length: Int, hash: UInt64, to output: inout [Int32]
     ) -> Bool {
         var index = Int(truncatingIfNeeded: hash) & (1 << Self.bits - 1)
@@ -54,8 +65,9 @@ final class WordCache {
         return false
     }
 
-    /// Remembers the tokens of a word that is not known yet and not empty.
-    func insert(_ word: UnsafePointer<UInt8>, _ length: Int, hash: UInt64, tokens newTokens: ArraySlice<Int32>) {
+    /// Remembers the tokens of a word that is not known yet.
+    private func insert(_ word: UnsafePointer<UInt8>, _ length: Int, hash: UInt64, tokens newTokens: ArraySlice<Int32>)
+    {
         if count >= Self.maximumCount { removeAll() }
         var index = Int(truncatingIfNeeded: hash) & (1 << Self.bits - 1)
         while slots[index].count != 0 { index = (index + 1) & (1 << Self.bits - 1) }
