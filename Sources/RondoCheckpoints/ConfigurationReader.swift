@@ -34,9 +34,11 @@ public struct ConfigurationReader: Sendable {
         return value
     }
 
-    /// An integer, or the default of the family.
+    /// An integer of at most 2³¹ in size, or the default of the family.
+    ///
+    /// So that products of two never overflow.
     public mutating func int(_ key: String, default fallback: Int) -> Int {
-        read(key, \.intValue, "an integer") ?? fallback
+        read(key, Self.integer, "an integer of moderate size") ?? fallback
     }
 
     /// A number (also an infinite one in either spelling), or the default of the family.
@@ -61,8 +63,9 @@ public struct ConfigurationReader: Sendable {
 
     /// One integer or a list of them.
     public mutating func ints(_ key: String) -> [Int] {
-        read(key, { $0.intValue.map { [$0] } ?? $0.arrayValue?.allNonNil(\.intValue) }, "an integer or a list of them")
-            ?? []
+        read(
+            key, { Self.integer($0).map { [$0] } ?? $0.arrayValue?.allNonNil(Self.integer) },
+            "an integer or a list of them") ?? []
     }
 
     /// A list of strings, or the default of the family.
@@ -110,6 +113,10 @@ public struct ConfigurationReader: Sendable {
             return nil
         }
         return converted
+    }
+
+    private static func integer(_ value: JSONValue) -> Int? {
+        value.intValue.flatMap { (-(1 << 31)...1 << 31).contains($0) ? $0 : nil }
     }
 
     /// A number; transformers writes infinity as `{"__float__": "Infinity"}`.

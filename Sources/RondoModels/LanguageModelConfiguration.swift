@@ -116,7 +116,7 @@ public struct LanguageModelConfiguration: Codable, Sendable, Equatable {
     }
 
     /// The width inside the position-wise part: 4 times the model's, or as many parameters with a gate.
-    var feedForwardWidth: Int {
+    package var feedForwardWidth: Int {
         feedForwardSize ?? (feedForward.kind?.isGated == true ? (8 * dModel / 3 + 7) / 8 * 8 : 4 * dModel)
     }
 

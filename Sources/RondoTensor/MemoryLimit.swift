@@ -3,8 +3,19 @@ import Synchronization
 /// A limit on what a piece of work may allocate for tensors: sizes that a file claims are not to be trusted before
 /// they are compared with what the file holds.
 final class MemoryLimit: Sendable {
+    @TaskLocal private static var ofTask: MemoryLimit?
+    /// How many closures run under a limit; while there are none, which is nearly always, asking costs next to nothing.
+    private static let count = Atomic(0)
+
     /// The limit of the work that is going on.
-    @TaskLocal static var current: MemoryLimit?
+    static var current: MemoryLimit? { count.load(ordering: .relaxed) > 0 ? ofTask : nil }
+
+    /// Runs a closure under this limit.
+    func run<Result>(_ body: () throws -> Result) rethrows -> Result {
+        Self.count.wrappingAdd(1, ordering: .relaxed)
+        defer { Self.count.wrappingSubtract(1, ordering: .relaxed) }
+        return try Self.$ofTask.withValue(self, operation: body)
+    }
 
     private let byteCount: Int
     private let reason: RondoError
@@ -41,6 +52,6 @@ extension Runtime {
     public static func withMemoryLimit<Result>(
         _ byteCount: Int, otherwise reason: RondoError, _ body: () throws -> Result
     ) throws -> Result {
-        try MemoryLimit.$current.withValue(MemoryLimit(byteCount: byteCount, reason: reason), operation: body)
+        try MemoryLimit(byteCount: byteCount, reason: reason).run(body)
     }
 }

@@ -82,7 +82,7 @@ import Testing
         copy.config["surprise"] = .bool(true)
         expect(
             try message(copy.write()), says: "use_bias: must be false, found true",
-            "num_heads: must be an integer, found \"two\"", "embedding_dim: must be 16, found 17",
+            "num_heads: must be an integer of moderate size, found \"two\"", "embedding_dim: must be 16, found 17",
             "surprise: unknown, and might change the computation, found true")
         let hybrid = try CheckpointCopy("recurrent_gemma")
         hybrid.config["hidden_activation"] = .string("relu")

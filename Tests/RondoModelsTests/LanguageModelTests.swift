@@ -113,7 +113,7 @@ import Testing
             return try model.firstNonFinitePart(inputs, state: &state, training: false, using: &unused)
         }
         #expect(try culprit("none", 0) == nil)
-        #expect(try culprit("head.bias", .infinity) == "head")
+        #expect(try culprit("head.weight", .infinity) == "head")
         #expect(try culprit("layers.1.mixer.bias", .nan)?.contains("layers.1") == true)
         #expect(try culprit("layers.0.mixer.bias", .nan)?.contains("layers.0") == true)
         #expect(try culprit("embedding.weight", .nan)?.contains("embedding") == true)

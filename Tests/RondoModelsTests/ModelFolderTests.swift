@@ -53,7 +53,7 @@ import Testing
         let error = try rondoError { _ = try LanguageModel(folder: folder.path) }
         #expect(error.code == .corruptFile)
         for part in [
-            "missing 'head.bias' [256]", "unknown 'stranger' [2]", "'embedding.weight' should be float32 [256, 3]",
+            "missing 'head.weight' [256, 3]", "unknown 'stranger' [2]", "'embedding.weight' should be float32 [256, 3]",
             "F32 [256, 4]",
         ] {
             #expect(error.message.contains(part), "\(error.message)")

@@ -24,9 +24,10 @@ struct MambaBackbone {
             "residual_in_fp32", "rescale_prenorm_residual", "time_step_min", "time_step_max", "time_step_floor",
             "chunk_size")
         let expand = keys.double("expand", default: 2)
-        if expand != expand.rounded() || !(1...64).contains(expand) { keys.refuse("expand", "must be from 1 to 64") }
+        let isPossible = expand == expand.rounded() && (1...64).contains(expand)
+        if !isPossible { keys.refuse("expand", "must be a whole number from 1 to 64") }
         var options = JSONObject()
-        options["expand"] = .integer(Int(exactly: expand.rounded()) ?? 0)
+        options["expand"] = .integer(isPossible ? Int(expand) : 1)
         options["conv_width"] = .integer(keys.int("conv_kernel", default: 4))
         self.dModel = model.dModel
         self.options = options

@@ -83,7 +83,7 @@ public enum RecurrentGemmaFamily: CheckpointFamily {
 // MARK: - Writing
 
 extension RecurrentGemmaFamily {
-    /// Writes the keys that RecurrentGemma has; the model needs layers of both kinds.
+    /// Writes the keys that RecurrentGemma has.
     public static func keys(for model: LanguageModelConfiguration) throws -> JSONObject {
         let (recurrent, attention) = try layers(of: model)
         let headSize = attention.headSize ?? model.dModel / max(1, attention.heads)
@@ -93,12 +93,12 @@ extension RecurrentGemmaFamily {
             && model.feedForward == .geGLU && model.feedForwardBias && !model.headBias
             && recurrent.unscaledFirst && recurrent.gateActivation == .geluTanh && recurrent.heads == attention.heads
             && attention.ropeBase > 0 && attention.outputBias ?? attention.bias
-        guard isGriffin, let softCap = model.logitSoftCap, let width = model.feedForwardSize else {
+        guard isGriffin, let softCap = model.logitSoftCap else {
             throw RondoError(
                 .invalidArgument,
                 "\(modelType) cannot hold this model: it needs norm rms, residuals, embedding_scale "
                     + "\(embeddingScale(dModel: model.dModel)), a logit_soft_cap, feed_forward geglu with "
-                    + "feed_forward_size and feed_forward_bias, no head_bias; in rg_lru unscaled_first and "
+                    + "feed_forward_bias, no head_bias; in rg_lru unscaled_first and "
                     + "gate_activation gelu_tanh; in sliding_window as many heads, a rope_base and output_bias")
         }
         var object = JSONObject()
@@ -118,7 +118,7 @@ extension RecurrentGemmaFamily {
         object["rope_parameters"] = RotaryKeys(base: attention.ropeBase, fraction: attention.ropeFraction).value
         object["rms_norm_eps"] = .real(model.normEpsilon)
         object["logits_soft_cap"] = .real(softCap)
-        object["intermediate_size"] = .integer(2 * width)
+        object["intermediate_size"] = .integer(2 * model.feedForwardWidth)
         object["hidden_activation"] = .string("gelu_pytorch_tanh")
         return object
     }
@@ -129,20 +129,21 @@ extension RecurrentGemmaFamily {
     ) throws -> (RGLRU.Configuration, SlidingWindowAttention.Configuration) {
         let recurrent = model.everyLayer.filter { $0.mixer == RGLRU.architecture }
         let attention = model.everyLayer.filter { $0.mixer == SlidingWindowAttention.architecture }
-        guard let first = recurrent.first, let second = attention.first,
-            recurrent.count + attention.count == model.everyLayer.count,
-            recurrent.allSatisfy({ $0.options == first.options }),
-            attention.allSatisfy({ $0.options == second.options })
+        guard recurrent.count + attention.count == model.everyLayer.count,
+            recurrent.allSatisfy({ $0.options == recurrent[0].options }),
+            attention.allSatisfy({ $0.options == attention[0].options })
         else {
             throw RondoError(
                 .invalidArgument,
-                "\(modelType) cannot hold this model of \(model.shortName): it needs layers of rg_lru and of "
+                "\(modelType) cannot hold this model of \(model.shortName): it may have layers of rg_lru and of "
                     + "sliding_window, each kind with the same options everywhere")
         }
-        return (
-            try RGLRU.Configuration(options: first.options, source: modelType),
-            try SlidingWindowAttention.Configuration(options: second.options, source: modelType)
-        )
+        var own = try RGLRU.Configuration(options: recurrent.first?.options, source: modelType)
+        var other = try SlidingWindowAttention.Configuration(options: attention.first?.options, source: modelType)
+        // A kind that the model does not have takes what the other kind needs.
+        if recurrent.isEmpty { (own.heads, own.gateActivation) = (other.heads, .geluTanh) }
+        if attention.isEmpty { (other.heads, other.outputBias) = (own.heads, true) }
+        return (own, other)
     }
 
     /// Tensors of transformers; norms multiply by 1 + w, and gates multiply from the left.

@@ -68,7 +68,7 @@ public enum XLSTMFamily: CheckpointFamily {
         object["norm_eps"] = .real(model.normEpsilon)
         object["eps"] = .real(mixer.denominatorEpsilon)
         object["ffn_proj_factor"] = .real(
-            factor(of: Double(model.feedForwardSize ?? 0) / Double(model.dModel), dModel: model.dModel))
+            factor(of: Double(model.feedForwardWidth) / Double(model.dModel), dModel: model.dModel))
         object["ffn_round_up_to_multiple_of"] = .integer(1)
         object["use_bias"] = .bool(false)
         object["weight_mode"] = .string("single")
