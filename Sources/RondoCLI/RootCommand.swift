@@ -20,7 +20,8 @@ struct RootCommand: ParsableCommand {
         version: version,
         subcommands: [
             TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self,
-            InspectCommand.self, LogitsCommand.self, ImportCommand.self, ExportCommand.self, TokenizerCommand.self,
+            InspectCommand.self, LogitsCommand.self, ImportCommand.self, ExportCommand.self, QuantizeCommand.self,
+            TokenizerCommand.self,
             DescribeCommand.self, VerifyCommand.self, DoctorCommand.self, BenchCommand.self, CompletionsCommand.self,
         ])
 

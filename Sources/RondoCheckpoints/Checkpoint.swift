@@ -90,12 +90,18 @@ public struct Checkpoint: Sendable {
     ///
     /// - Parameters:
     ///   - dtype: The type that parameters are converted to; float32 or float64.
+    ///   - keepsStored: Whether matrices stay in the type in which they are stored, and views of the file: what a model
+    ///     that is only read with is best loaded with.
     ///   - allowsNonFinite: Whether weights may be infinite or no numbers; then none is looked at.
     /// - Returns: The model.
     /// - Throws: `RondoError` that lists every tensor that does not fit, or that is not finite.
-    public func model(dtype: DType = .float32, allowsNonFinite: Bool = false) throws -> LanguageModel {
-        if let family { return try family.model(self, dtype: dtype, allowsNonFinite: allowsNonFinite) }
-        let model = try LanguageModel(folder: folder).cast(to: dtype)
+    public func model(
+        dtype: DType = .float32, keepsStored: Bool = false, allowsNonFinite: Bool = false
+    ) throws -> LanguageModel {
+        if let family {
+            return try family.model(self, dtype: dtype, keepsStored: keepsStored, allowsNonFinite: allowsNonFinite)
+        }
+        let model = try LanguageModel(folder: folder, dtype: dtype, keepsStored: keepsStored)
         if !allowsNonFinite {
             let all = model.parameters
             try requireFinite(zip(all.paths, all.tensors).filter { try !$1.isFinite() }.map(\.0), in: folder)

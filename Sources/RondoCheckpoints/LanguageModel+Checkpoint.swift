@@ -28,23 +28,30 @@ func requireFinite(_ offenders: [String], in folder: String) throws {
 }
 
 extension CheckpointFamily {
-    static func model(_ checkpoint: Checkpoint, dtype: DType, allowsNonFinite: Bool) throws -> LanguageModel {
+    static func model(
+        _ checkpoint: Checkpoint, dtype: DType, keepsStored: Bool, allowsNonFinite: Bool
+    ) throws -> LanguageModel {
         let (configuration, folder) = (checkpoint.configuration, checkpoint.folder)
         let files = try WeightFiles(folder: folder)
-        let expected = try LanguageModel(
+        let outline = try LanguageModel(
             outlining: configuration, dtype: dtype, tensorCount: files.names.count, byteCount: files.byteCount,
-            source: FileSystem.join(folder, ModelFolder.configuration)
-        ).parameters
+            source: FileSystem.join(folder, ModelFolder.configuration))
+        let (expected, matrices) = (outline.parameters, keepsStored ? outline.matrixPaths : [])
         var map = TensorMap(expected, files: files)
         addRules(to: &map, model: configuration, keys: checkpoint.keys)
         try check(files, expected, map, folder: folder)
         var offenders: [String] = []
         let tensors = try zip(expected.paths, expected.tensors).map { path, parameter in
-            try map.rule(path, family: modelType).parameter(parameter.shape) { part in
-                let tensor = try files.tensor(part.name).cast(to: dtype)
+            let rule = try map.rule(path, family: modelType)
+            let kept = matrices.contains(path) ? files.commonType(of: rule.parts, computedIn: dtype) : nil
+            let value = try rule.parameter(parameter.shape) { part in
+                let stored = try files.tensor(part.name)
+                let tensor = try stored.cast(to: dtype)
                 if try !allowsNonFinite && !tensor.isFinite() { offenders.append(part.name) }
-                return tensor
+                // What needs no arithmetic stays a view of the file.
+                return kept != nil && rule.isPlain ? stored : tensor
             }
+            return try kept.map { try value.cast(to: $0) } ?? value
         }
         try requireFinite(Set(offenders).sorted(), in: folder)
         return try LanguageModel(configuration, parameters: tensors)

@@ -39,6 +39,9 @@ public struct TensorRule: Sendable {
     /// What is done to each of them.
     public var change: Change
 
+    /// Whether the parameter is one tensor of the file as it is.
+    var isPlain: Bool { parts.count == 1 && parts[0].rows == nil && change == .none }
+
     // MARK: - In
 
     /// The parameter.

@@ -67,6 +67,15 @@ struct WeightFiles {
     /// The bytes of all tensors.
     var byteCount: Int { files.reduce(0) { $0 + $1.dataByteCount } }
 
+    /// The type of all of these tensors, if it is one that a model of `dtype` can compute with.
+    func commonType(of parts: [TensorRule.Part], computedIn dtype: DType) -> DType? {
+        let types = Set(parts.map { self.dtype($0.name) })
+        guard types.count == 1, let type = types.first.flatMap({ $0 }), DType.weightTypes.contains(type),
+            type.computationType == dtype
+        else { return nil }
+        return type
+    }
+
     /// Reads a tensor as it is stored.
     func tensor(_ name: String) throws -> Tensor {
         guard let owner = owners[name] else {

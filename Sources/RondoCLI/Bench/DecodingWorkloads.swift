@@ -25,7 +25,10 @@ extension Workload {
             (shape.vocabSize, shape.tieEmbeddings, shape.mixerOptions) = (vocabulary, true, options)
             let model = try LanguageModel(shape, using: &generator)
             try measurePrefill(name, model, report, using: &generator)
-            for streams in [1, 8] { try measureDecode(name, model, streams: streams, report) }
+            for streams in [1, 8] { try measureDecode(name, model, "rondo", streams: streams, report) }
+            for (peer, dtype) in [("bfloat16", DType.bfloat16), ("int8", .quantized8), ("int4", .quantized4)] {
+                try measureDecode(name, model.storingMatrices(as: dtype), "rondo \(peer)", streams: 1, report)
+            }
         }
     }
 
@@ -46,7 +49,7 @@ extension Workload {
     }
 
     private static func measureDecode(
-        _ name: String, _ model: LanguageModel, streams: Int, _ report: BenchReport
+        _ name: String, _ model: LanguageModel, _ peer: String, streams: Int, _ report: BenchReport
     ) throws {
         let count = 32
         var state = try model.initialState(batch: streams)
@@ -59,7 +62,7 @@ extension Workload {
         let seconds = try Stopwatch.median(repetitions: 3) { for _ in 0..<count { try step() } }
         try report(
             Measurement(
-                workload: "\(name)_decode",
+                workload: "\(name)_decode", peer: peer,
                 shape: streams == 1 ? ["tokens": count] : ["tokens": count, "streams": streams],
                 seconds: seconds, unit: "tokens/s", rate: Double(count * streams) / seconds,
                 parameters: model.parameterCount))

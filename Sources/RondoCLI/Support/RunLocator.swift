@@ -81,7 +81,8 @@ enum RunLocator {
             return try load(ModelAdapters.baseFolder(of: folder), adapter: folder)
         }
         let checkpoint = try Checkpoint(folder: folder)
-        let model = try checkpoint.model()
+        // Adapters and training compute with the numbers themselves.
+        let model = try checkpoint.model(keepsStored: adapter == nil)
         guard let adapter else { return (model, folder) }
         let own = ModelAdapters.isFolder(adapter) ? adapter : try modelFolder(adapter)
         let adapters = try ModelAdapters(folder: own, for: model, family: checkpoint.family?.modelType)

@@ -21,8 +21,12 @@ extension LanguageModel {
     /// - Parameters:
     ///   - folder: The folder.
     ///   - averaged: Whether the averaged weights are taken if the folder has them.
+    ///   - dtype: The type that parameters are converted to.
+    ///   - keepsStored: Whether matrices stay in the type in which they are stored, and views of the file.
     /// - Throws: `RondoError` that names the file and lists everything that does not fit.
-    public init(folder: String, averaged: Bool = true) throws {
+    public init(
+        folder: String, averaged: Bool = true, dtype: DType = .float32, keepsStored: Bool = false
+    ) throws {
         guard FileSystem.kind(of: folder) == .folder else {
             throw RondoError(.notFound, "model '\(folder)': there is no such folder; name the folder of a checkpoint")
         }
@@ -30,10 +34,12 @@ extension LanguageModel {
         let usesAverage = averaged && FileSystem.kind(of: average) != nil
         try self.init(
             configurationFile: FileSystem.join(folder, ModelFolder.configuration),
-            weightsFile: usesAverage ? average : FileSystem.join(folder, ModelFolder.weights))
+            weightsFile: usesAverage ? average : FileSystem.join(folder, ModelFolder.weights), dtype, keepsStored)
     }
 
-    private init(configurationFile: String, weightsFile: String) throws {
+    private init(
+        configurationFile: String, weightsFile: String, _ dtype: DType, _ keepsStored: Bool
+    ) throws {
         let configuration = try StrictJSON.decode(
             LanguageModelConfiguration.self, contentsOf: configurationFile)
         let file = try TensorFile(weightsFile, isForeign: true)
@@ -44,9 +50,10 @@ extension LanguageModel {
                     + "restore both from the same checkpoint")
         }
         let outline = try LanguageModel(
-            outlining: configuration, tensorCount: file.names.count, byteCount: file.dataByteCount,
+            outlining: configuration, dtype: dtype, tensorCount: file.names.count, byteCount: file.dataByteCount,
             source: configurationFile)
-        let tensors = try file.read(outline.expectations, castsTypes: true).tensors
+        let kept = keepsStored ? outline.matrixPaths : []
+        let tensors = try file.read(outline.expectations, castsTypes: true, keepsStored: kept).tensors
         try self.init(configuration, parameters: tensors)
     }
 
@@ -93,7 +100,7 @@ extension LanguageModel {
     package init(_ configuration: LanguageModelConfiguration, parameters: [Tensor]) throws {
         var generator = Generator.placeholder
         let empty = try LanguageModel(
-            configuration, dtype: parameters.first?.dtype ?? .float32, using: &generator)
+            configuration, dtype: parameters.first?.dtype.computationType ?? .float32, using: &generator)
         self = empty.replacingParameters(parameters)
     }
 
