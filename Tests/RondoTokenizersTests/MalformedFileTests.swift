@@ -56,7 +56,8 @@ import Testing
             (with(#""pre_tokenizer": {"type": "Metaspace", "replacement": "__"}"#), "replacement"),
             (
                 with(
-                    #""post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}]}"#),
+                    #""post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, "#
+                        + #"{"SpecialToken": {"id": "x"}}]}"#),
                 "'x'"
             ),
             (with(#""decoder": {"type": "Strip", "content": "ab", "start": 1, "stop": 0}"#), "content"),
