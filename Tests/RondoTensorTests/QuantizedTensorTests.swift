@@ -66,7 +66,7 @@ import Testing
             let weight = try draw(outputs, inputs).cast(to: dtype)
             let plain = try weight.cast(to: type)
             let bias = try draw(outputs).cast(to: type)
-            for rows in Array(0...9) + [24, 25, 40] {
+            for rows in Array(0...9) + [16, 17, 48, 49] {
                 let x = try draw(2, rows, inputs).cast(to: type).selecting(0, 1)
                 let found = try x.linear(weight, bias: bias)
                 let expected = try x.matmul(plain.transposed()) + bias
@@ -88,7 +88,7 @@ import Testing
         await #expect(processExitsWith: .success) {
             var generator = Generator(seed: 4)
             let weight = try generator.normal([1001, 700])
-            let inputs = try [1, 7, 30].map { try generator.normal([$0, 700]) }
+            let inputs = try [1, 7, 17, 50].map { try generator.normal([$0, 700]) }
             func everything() throws -> [Tensor] {
                 try DType.weightTypes.filter { $0 != .float64 }.flatMap { dtype in
                     let stored = try weight.cast(to: dtype)

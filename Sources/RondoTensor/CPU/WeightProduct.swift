@@ -6,9 +6,9 @@ internal import CRondoKernels
 /// are a matrix product, before which stored types become float32 part by part.
 struct WeightProduct {
     /// So many rows of x stream W; more are multiplied as matrices.
-    static let fewRows = 8
+    static let fewRows = 16
     /// The same for types that would have to be expanded first.
-    static let fewRowsOfStored = 24
+    static let fewRowsOfStored = 48
     /// Bytes of W in one piece of work.
     private static let pieceBytes = 1 << 16
     /// Multiplications that are done on the calling thread, because waking another takes as long.

@@ -4,8 +4,8 @@
 ///
 /// W may be of any of ``DType/weightTypes``; x, b and the result are of its ``DType/computationType``. The result is
 /// that of W cast to this type, to rounding. No derivative flows to a W that is not float32 or float64. A row of the
-/// result is the same bits whatever other rows stand beside it, as long as there are few (eight, or more where W is of
-/// a smaller type).
+/// result is the same bits whatever other rows stand beside it, as long as there are few (sixteen, or more where W is
+/// of a smaller type).
 public struct LinearProduct: FusedOperation {
     /// The name.
     public static let name = "linear"
