@@ -33,19 +33,26 @@ struct AttributePath {
 
 extension Renderer {
     func applySelection(_ filter: FilterName, _ value: Value, _ call: Call) throws -> Value {
-        guard value.isTrue else { return try newIterator(over: value) { _ in nil } }
-        let elements = try iterate(value)
+        try newIterator(
+            over: value,
+            from: { renderer in
+                guard value.isTrue else { return ValueIterator([], depth: 1) }
+                return try renderer.selection(filter, renderer.iterate(value), call)
+            })
+    }
+
+    private func selection(_ filter: FilterName, _ elements: ValueIterator, _ call: Call) throws -> ValueIterator {
         if filter == .map {
             let transform = try mapping(call)
-            return try newIterator(over: value) { renderer in
-                try elements.next(renderer).map { element in try renderer.nested { try transform(renderer, element) } }
+            return ValueIterator(depth: elements.depth) { renderer in
+                try elements.next(renderer).map { try transform(renderer, $0) }
             }
         }
         let test = try selection(call, byAttribute: filter == .selectattr || filter == .rejectattr)
         let keeps = filter == .select || filter == .selectattr
-        return try newIterator(over: value) { renderer in
+        return ValueIterator(depth: elements.depth) { renderer in
             while let element = try elements.next(renderer) {
-                if try renderer.nested({ try test(renderer, element) }) == keeps { return element }
+                if try test(renderer, element) == keeps { return element }
             }
             return nil
         }
@@ -104,9 +111,11 @@ extension Renderer {
         let arguments = try call.bind(["case_sensitive", "attribute"])
         let path = AttributePath(arguments[1] ?? .null)
         let isExact = arguments[0]?.isTrue ?? false
+        if filter == .unique {
+            return try newIterator(over: value) { try $0.unique($0.elements(of: value), path, isExact) }
+        }
         let elements = try elements(of: value)
         let keys = try elements.map { try folded(path.value(of: $0, self), isExact) }
-        if filter == .unique { return try unique(elements, keys, from: value) }
         guard !elements.isEmpty else { return .undefined(.because("the sequence has no element")) }
         var best = 0
         for place in keys.indices.dropFirst()
@@ -143,19 +152,16 @@ extension Renderer {
         return try newList(places.map { keyed[$0].0 })
     }
 
-    private func unique(_ elements: [Value], _ keys: [Value], from value: Value) throws -> Value {
+    private func unique(_ elements: [Value], _ path: AttributePath, _ isExact: Bool) throws -> [Value] {
         var seen: Set<Key> = []
         var hasSeenUndefined = false
-        var kept: [Value] = []
-        for (element, key) in zip(elements, keys) {
+        return try elements.filter { element in
+            let key = try folded(path.value(of: element, self), isExact)
             if key.isUndefined {
-                if !hasSeenUndefined { kept.append(element) }
-                hasSeenUndefined = true
-            } else if seen.insert(try self.key(key).key).inserted {
-                kept.append(element)
+                defer { hasSeenUndefined = true }
+                return !hasSeenUndefined
             }
+            return seen.insert(try self.key(key).key).inserted
         }
-        let iterator = ValueIterator(kept, depth: value.depth + 1)
-        return try newIterator(over: value) { try iterator.next($0) }
     }
 }

@@ -10,6 +10,7 @@ extension Renderer {
         case .map, .reject, .rejectattr, .select, .selectattr: return try applySelection(filter, value, call)
         case .dictsort, .max, .min, .sort, .unique: return try applyOrder(filter, value, call)
         case .attr:
+            try requireDefined(value)
             guard let name = try call.text(call.bind(["name"], required: 1)[0]) else { return .null }
             let absence = Absence.attribute(owner: value.ownerName, name: name.string)
             return try nativeAttribute(name, of: value) ?? .undefined(absence)
@@ -88,13 +89,12 @@ extension Renderer {
 
     private func truncate(_ value: Value, _ call: Call) throws -> Value {
         let arguments = try call.bind(["length", "killwords", "end", "leeway"])
-        if value.isUndefined { return value }
-        guard let text = try call.text(value) else { return .null }
         let length = try call.integer(arguments[0]) ?? 255
         let end = try call.text(arguments[2]) ?? "..."
         let leeway = try call.integer(arguments[3].unlessNull) ?? 5
         guard length >= end.count, leeway >= 0 else { throw failure("'truncate' to less than its end") }
-        guard text.count > length, text.count - length > leeway else { return .string(text) }
+        if let count = self.length(of: value), count <= length || count - length <= leeway { return value }
+        guard let text = try call.text(value) else { return .null }
         let kept = Text(text.scalars[..<(length - end.count)])
         if arguments[1]?.isTrue ?? false { return try newString(kept + end) }
         let cut = kept.scalars.lastIndex(of: " ").map { Text(kept.scalars[..<$0]) } ?? kept
@@ -120,25 +120,23 @@ extension Renderer {
             return try elements(of: value).last ?? .undefined(absence)
         case .list: return try newList(elements(of: value))
         case .items:
-            if value.isUndefined { return try newIterator([], from: value) }
-            guard case .mapping(let mapping) = value else { throw failure("'items' needs a mapping") }
-            return try newIterator(mapping.pairs, from: value)
+            return try newIterator(over: value) { renderer in
+                if value.isUndefined { return [] }
+                guard case .mapping(let mapping) = value else { throw renderer.failure("'items' needs a mapping") }
+                return mapping.pairs
+            }
         default: return try reverse(value)
         }
     }
 
     private func reverse(_ value: Value) throws -> Value {
         switch value {
-        case .string(let text): try newString(text.reversed)
-        case .iterator: try newList(elements(of: value).reversed())
-        default: try newIterator(elements(of: value).reversed(), from: value)
+        case .string(let text): return try newString(text.reversed)
+        case .iterator: return try newList(elements(of: value).reversed())
+        default:
+            let reversed = try Array(elements(of: value).reversed())
+            return try newIterator(over: value) { _ in reversed }
         }
-    }
-
-    private func newIterator(_ elements: [Value], from value: Value) throws -> Value {
-        try charge(8 * elements.count)
-        let iterator = ValueIterator(elements, depth: value.depth + 1)
-        return try newIterator(over: value) { try iterator.next($0) }
     }
 
     private func join(_ value: Value, _ call: Call) throws -> Value {
@@ -156,31 +154,36 @@ extension Renderer {
         return try elements(of: value).reduce(start) { try arithmetic(.add, $0, path.value(of: $1, self)) }
     }
 
-    /// Cuts elements into groups of a size, or into a number of groups.
+    /// Cuts elements into groups of a size (`batch`), or into a number of groups (`slice`).
     private func group(_ filter: FilterName, _ value: Value, _ call: Call) throws -> Value {
         let arguments = try call.bind([filter == .batch ? "linecount" : "slices", "fill_with"], required: 1)
-        let count = try call.integer(arguments[0]) ?? 1
         let fill = arguments[1].unlessNull
-        let all = try elements(of: value)
-        var groups: [[Value]] = []
-        if filter == .batch {
-            guard count > 0 else { throw unsupported("'batch' of no elements") }
-            groups = stride(from: 0, to: all.count, by: count).map { Array(all[$0..<min($0 + count, all.count)]) }
-            if let fill, let last = groups.popLast() {
-                try charge(8 * (count - last.count))
-                groups.append(last + [Value](repeating: fill, count: count - last.count))
-            }
-        } else {
-            guard count != 0 else { throw failure("division by zero") }
-            try charge(8 * count)
-            var start = 0
-            for place in 0..<max(count, 0) {
-                let end = start + all.count / count + (place < all.count % count ? 1 : 0)
-                groups.append(Array(all[start..<end]))
-                if let fill, place >= all.count % count { groups[place].append(fill) }
-                start = end
-            }
+        return try newIterator(over: value) { renderer in
+            let count = try call.integer(arguments[0]) ?? 1
+            let all = try renderer.elements(of: value)
+            try renderer.charge(8 * max(count, 0))
+            let groups = try filter == .batch ? renderer.batches(all, count, fill) : renderer.slices(all, count, fill)
+            return try groups.map { try renderer.newList($0) }
         }
-        return try newIterator(groups.map { try newList($0) }, from: newList(all))
+    }
+
+    private func batches(_ all: [Value], _ count: Int, _ fill: Value?) throws -> [[Value]] {
+        guard count > 0 else { throw unsupported("'batch' of no elements") }
+        var groups = stride(from: 0, to: all.count, by: count).map { Array(all[$0..<min($0 + count, all.count)]) }
+        if let fill, let last = groups.popLast() {
+            groups.append(last + [Value](repeating: fill, count: count - last.count))
+        }
+        return groups
+    }
+
+    private func slices(_ all: [Value], _ count: Int, _ fill: Value?) throws -> [[Value]] {
+        guard count != 0 else { throw failure("division by zero") }
+        var start = 0
+        return (0..<max(count, 0)).map { place in
+            let isLong = place < all.count % count
+            let end = start + all.count / count + (isLong ? 1 : 0)
+            defer { start = end }
+            return all[start..<end] + (isLong ? [] : fill.map { [$0] } ?? [])
+        }
     }
 }

@@ -6,13 +6,7 @@ struct Call {
     let name: String
     let arguments: Arguments<Value>
 
-    /// Sorts the arguments by parameters.
-    ///
-    /// - Parameters:
-    ///   - parameters: Their names in order.
-    ///   - required: How many of them are needed.
-    ///   - byName: Whether arguments may have names.
-    /// - Returns: One value or `nil` for each parameter.
+    /// Sorts the arguments by parameters: one value or `nil` for each, of which the first `required` are needed.
     func bind(_ parameters: [String], required: Int = 0, byName: Bool = true) throws -> [Value?] {
         guard arguments.positional.count <= parameters.count else {
             throw renderer.failure("'\(name)' takes at most \(parameters.count) arguments")
@@ -273,7 +267,9 @@ private struct NativeMethods {
     ])
     static let view = NativeMethods(refused: ["isdisjoint", "mapping"])
     static let range = NativeMethods(refused: ["count", "index", "start", "step", "stop"])
-    static let iterator = NativeMethods(refused: ["close", "gi_running", "gi_suspended", "gi_yieldfrom", "send", "throw"])
+    static let iterator = NativeMethods(refused: [
+        "close", "gi_running", "gi_suspended", "gi_yieldfrom", "send", "throw",
+    ])
     static let macro = NativeMethods(refused: [
         "arguments", "caller", "catch_kwargs", "catch_varargs", "explicit_caller", "name",
     ])

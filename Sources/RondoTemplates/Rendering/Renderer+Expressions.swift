@@ -34,7 +34,8 @@ extension Renderer {
         case .tuple(let parts): return try newTuple(parts.map { try evaluate($0, scope) })
         case .list(let parts): return try newList(parts.map { try evaluate($0, scope) })
         case .mapping(let members):
-            return .mapping(try newMapping(members.map { (try evaluate($0.key, scope), try evaluate($0.value, scope)) }))
+            let pairs = try members.map { (try evaluate($0.key, scope), try evaluate($0.value, scope)) }
+            return .mapping(try newMapping(pairs))
         case .unary(let sign, let operand): return try apply(sign, to: evaluate(operand, scope))
         case .binary(let binary, let left, let right): return try evaluate(binary, left, right, scope)
         case .concatenation(let parts):
@@ -155,18 +156,18 @@ extension Renderer {
         case .list(let items), .tuple(let items): count = items.elements.count
         case .string(let text): count = text.count
         case .range(let range): count = range.count
-        default: return .undefined(.element(owner: value.ownerName, index: "slice"))
+        default: throw failure("a value of type \(value.typeName) has no slices")
         }
         guard let start = bound(start), let stop = bound(stop), let step = bound(step) else {
-            // As with every index of the wrong type.
-            return .undefined(.element(owner: value.ownerName, index: "slice"))
+            throw failure("the bounds of a slice are integers")
         }
-        let places = try places(start: start, stop: stop, step: step, count: count)
+        let bounds = try bounds(start: start, stop: stop, step: step, count: count)
+        let places = bounds.places
         switch value {
         case .list(let items): return try newList(places.map { items.elements[$0] })
         case .tuple(let items): return try newTuple(places.map { items.elements[$0] })
         case .string(let text): return try newString(Text(places.map { text.scalars[$0] }))
-        case .range(let range): return try newList(places.map { .integer(range[$0]) })
+        case .range(let range): return .range(range.slice(bounds))
         default: return .null
         }
     }
@@ -177,7 +178,7 @@ extension Renderer {
         return value.asInteger.map { .some($0) }
     }
 
-    private func places(start: Int?, stop: Int?, step: Int?, count: Int) throws -> [Int] {
+    private func bounds(start: Int?, stop: Int?, step: Int?, count: Int) throws -> SliceBounds {
         let step = step ?? 1
         guard step != 0 else { throw failure("the step of a slice cannot be 0") }
         let range = step > 0 ? 0...count : -1...(count - 1)
@@ -187,11 +188,20 @@ extension Renderer {
         }
         let first = clamp(start, default: step > 0 ? 0 : count - 1)
         let end = clamp(stop, default: step > 0 ? count : -1)
-        try charge(abs(end - first) / Int(clamping: step.magnitude))
         // A step beyond the ends is as good as one to an end, and cannot overflow.
-        let bounded = min(max(step, -count - 1), count + 1)
-        return Array(stride(from: first, to: end, by: bounded))
+        let bounds = SliceBounds(first: first, end: end, step: min(max(step, -count - 1), count + 1))
+        try charge(abs(end - first) / abs(bounds.step))
+        return bounds
     }
+}
+
+/// The places of a slice within a sequence: from `first` on, before `end`.
+struct SliceBounds {
+    let first: Int
+    let end: Int
+    let step: Int
+
+    var places: [Int] { Array(stride(from: first, to: end, by: step)) }
 }
 
 extension Value {

@@ -5,11 +5,14 @@ extension Renderer {
         if case .not = sign { return .bool(!value.isTrue) }
         try requireDefined(value)
         if case .real(let number) = value { return .real(sign == .minus ? -number : number) }
-        guard let number = value.asInteger else { throw failure("a sign in front of a value of type \(value.typeName)") }
+        guard let number = value.asInteger else {
+            throw failure("a sign in front of a value of type \(value.typeName)")
+        }
         return sign == .minus ? try arithmetic(.subtract, .integer(0), .integer(number)) : .integer(number)
     }
 
     func arithmetic(_ binary: BinaryOperator, _ a: Value, _ b: Value) throws -> Value {
+        if case .string = a, binary == .modulo { throw unsupported("formatting by '%'") }
         try requireDefined(a)
         try requireDefined(b)
         if let a = a.asInteger, let b = b.asInteger { return try integerArithmetic(binary, a, b) }
@@ -21,7 +24,6 @@ extension Renderer {
         case (.multiply, _, _):
             if let count = b.asInteger, let result = try repeated(a, count) { return result }
             if let count = a.asInteger, let result = try repeated(b, count) { return result }
-        case (.modulo, .string, _): throw unsupported("formatting by '%'")
         default: break
         }
         throw failure("'\(binary.rawValue)' between values of the types \(a.typeName) and \(b.typeName)")

@@ -54,7 +54,8 @@ final class Renderer {
         let (left, overflow) = workLeft.subtractingReportingOverflow(max(amount, 0))
         guard !overflow, left >= 0 else {
             throw RondoError(
-                .outOfRange, "\(name), line \(line): the template needs more than \(limits.work) units of work; "
+                .outOfRange,
+                "\(name), line \(line): the template needs more than \(limits.work) units of work; "
                     + "it may run without end, or the limit is too low for this conversation")
         }
         workLeft = left
@@ -69,7 +70,8 @@ final class Renderer {
     }
 
     private func tooDeep() -> RondoError {
-        RondoError(.outOfRange, "\(name), line \(line): calls are nested more than \(Self.maximumDepth) deep")
+        RondoError(
+            .outOfRange, "\(name), line \(line): calls and blocks are nested more than \(Self.maximumDepth) deep")
     }
 
     func failure(_ reason: String) -> RondoError {
@@ -107,11 +109,23 @@ final class Renderer {
         return mapping
     }
 
-    func newIterator(over value: Value, _ source: @escaping ValueIterator.Source) throws -> Value {
+    /// An iterator over what is made from a value; made when the first element is asked for, as errors are then too.
+    func newIterator(
+        over value: Value, from source: @escaping (Renderer) throws -> ValueIterator
+    ) throws -> Value {
         try charge(8)
-        let iterator = ValueIterator(depth: value.depth + 1, source: source)
+        var elements: ValueIterator?
+        let iterator = ValueIterator(depth: value.depth + 1) { renderer in
+            let current = try elements ?? source(renderer)
+            elements = current
+            return try renderer.nested { try current.next(renderer) }
+        }
         try check(depth: iterator.depth)
         return .iterator(iterator)
+    }
+
+    func newIterator(over value: Value, _ elements: @escaping (Renderer) throws -> [Value]) throws -> Value {
+        try newIterator(over: value, from: { ValueIterator(try elements($0), depth: value.depth) })
     }
 
     func newMethod(_ receiver: Value, _ name: String) throws -> Value {
@@ -158,6 +172,14 @@ final class Renderer {
         }
     }
 
+    /// Writes what a filter or call block gives; Jinja takes nothing but strings there.
+    private func writeString(_ value: Value) throws {
+        guard case .string(let text) = value else {
+            throw failure("the block gives a value of type \(value.typeName), not a string")
+        }
+        try write(text)
+    }
+
     func run(_ body: [Statement], _ scope: Scope) throws -> Flow {
         for statement in body {
             let flow = try run(statement, scope)
@@ -196,7 +218,7 @@ final class Renderer {
             let inner = Scope(parent: scope)
             let (flow, text) = try capture { try run(body, inner) }
             guard flow == .next else { return flow }
-            try write(string(of: apply(filters, to: newString(text), inner)))
+            try writeString(apply(filters, to: newString(text), inner))
         case .with(let assignments, let body):
             let inner = Scope(parent: scope)
             let values = try assignments.map { try evaluate($0.value, scope) }
@@ -206,7 +228,7 @@ final class Renderer {
         case .call(let callee, let arguments, let caller):
             var values = try evaluate(arguments, scope)
             values.named.append(("caller", try newMacro(caller, scope)))
-            try write(string(of: call(evaluate(callee, scope), values)))
+            try writeString(call(evaluate(callee, scope), values))
         default: break
         }
         return .next
@@ -241,14 +263,17 @@ final class Renderer {
         }
         let loop = Loop(elements, length: statement.test == nil ? length(of: source) : nil)
         try check(depth: loop.depth)
+        // As in Jinja, a pass that `break` or `continue` cuts short does not count for `else`.
+        var hasPassed = false
         while try loop.advance(self), let element = loop.current {
             let inner = Scope(parent: scope)
             inner.variables["loop"] = .loop(loop)
             try assign(element, to: statement.target, inner)
-            if try run(statement.body, inner) == .breakLoop { break }
+            let flow = try run(statement.body, inner)
+            if flow == .breakLoop { break }
+            if flow == .next { hasPassed = true }
         }
-        if loop.index0 < 0 { return try run(statement.otherwise, Scope(parent: scope)) }
-        return .next
+        return hasPassed ? .next : try run(statement.otherwise, Scope(parent: scope))
     }
 
     func assign(_ value: Value, to target: Target, _ scope: Scope) throws {

@@ -114,6 +114,7 @@ struct Lexer {
     // MARK: Comments and raw text
 
     private mutating func skipComment(from opening: Int) throws {
+        let start = position
         while position < source.count {
             if source.has("#}", at: position) {
                 let trims = position > 0 && "-+".unicodeScalars.contains(source.scalars[position - 1])
@@ -126,7 +127,8 @@ struct Lexer {
             if source.scalars[position] == "\n" { line += 1 }
             position += 1
         }
-        throw failure("the comment has no end", line: opening)
+        // Jinja does not mind a comment that begins where the template ends.
+        guard position == start else { throw failure("the comment has no end", line: opening) }
     }
 
     /// Whether the tag at hand is `{% raw %}`; it has no line end of its own.
@@ -161,7 +163,7 @@ struct Lexer {
             }
             begin = next + 1
         }
-        throw failure("the raw text has no end", line: opening)
+        guard position == source.count else { throw failure("the raw text has no end", line: opening) }
     }
 
     // MARK: Code
@@ -268,6 +270,10 @@ struct Lexer {
     private func failure(_ reason: String, line: Int? = nil) -> RondoError {
         RondoError(.invalidArgument, "\(name), line \(line ?? self.line): \(reason)")
     }
+
+    private func unsupported(_ what: String) -> RondoError {
+        RondoError(.unavailable, "\(name): not supported: \(what) at line \(line)")
+    }
 }
 
 // MARK: Literals
@@ -284,7 +290,7 @@ extension Lexer {
         let written = Text(source.scalars[position..<end]).string.filter { $0 != "_" }
         let digits = radix == 10 ? written[...] : written.dropFirst(2)
         guard let value = Int(digits, radix: radix) else {
-            throw failure("not supported: the integer \(written), which has more than 64 bits")
+            throw unsupported("the integer \(written), which has more than 64 bits,")
         }
         position = end
         return .integer(value)
@@ -357,7 +363,7 @@ extension Lexer {
             position -= 1
             text.scalars.append(try takeCode(digits: 1...3, radix: 8))
         } else if scalar == "N" {
-            throw failure("not supported: characters by name ('\\N')")
+            throw unsupported("characters by name ('\\N')")
         } else if !scalar.isASCII {
             // Jinja escapes what is not ASCII first, so that the backslash in front escapes only a backslash.
             let digits = String(scalar.value, radix: 16)

@@ -262,6 +262,7 @@ extension Parser {
         var arguments = Arguments<Expression>()
         while !isAt(")") {
             if isAt("*") || isAt("**") { throw unsupported("unpacked arguments") }
+            if arguments.all.count >= Self.maximumArguments { throw tooManyArguments() }
             if case .name(let name) = token.kind, nextKind == .sign("=") {
                 advance()
                 advance()

@@ -7,6 +7,8 @@ struct Parser {
     /// How deep expressions may become, also by long chains such as `a + b + c`.
     private static let maximumDepth = 200
 
+    static let maximumArguments = 255
+
     private let tokens: [Token]
     private let name: String
     private var position = 0
@@ -78,6 +80,8 @@ struct Parser {
     func unsupported(_ what: String, line: Int? = nil) -> RondoError {
         RondoError(.unavailable, "\(name): not supported: \(what) at line \(line ?? token.line)")
     }
+
+    func tooManyArguments() -> RondoError { unsupported("more than \(Self.maximumArguments) arguments") }
 
     mutating func read(_ name: String) { namesRead.insert(name) }
 
@@ -266,6 +270,7 @@ struct Parser {
             if !parameters.isEmpty { try expect(",") }
             let name = try expectName()
             try checkAssignable(name)
+            if parameters.count >= Self.maximumArguments { throw tooManyArguments() }
             guard !parameters.contains(where: { $0.name == name }) else {
                 throw failure("the parameter '\(name)' is there twice")
             }

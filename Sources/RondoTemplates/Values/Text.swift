@@ -47,7 +47,8 @@ extension Text {
 
     /// Without the scalars at its ends that belong to `set`, or without white space.
     func trimmed(of set: Text? = nil, leading: Bool = true, trailing: Bool = true) -> Text {
-        func isDropped(_ scalar: Unicode.Scalar) -> Bool { set?.scalars.contains(scalar) ?? Text.isSpace(scalar) }
+        let members = set.map { Set($0.scalars) }
+        func isDropped(_ scalar: Unicode.Scalar) -> Bool { members?.contains(scalar) ?? Text.isSpace(scalar) }
         var start = 0
         var end = count
         if leading { while start < end, isDropped(scalars[start]) { start += 1 } }
@@ -69,6 +70,8 @@ extension Text {
     /// Where `part` begins at or after `start`.
     func firstIndex(of part: Text, from start: Int = 0) -> Int? {
         guard let first = part.scalars.first else { return start <= count ? start : nil }
+        // The simple search takes time in proportion to both lengths; a stranger could make both large.
+        if part.count > 16 { return firstIndex(ofLong: part, from: start) }
         var position = start
         while position + part.count <= count {
             if scalars[position] == first, has(part, at: position) { return position }
@@ -77,8 +80,28 @@ extension Text {
         return nil
     }
 
+    /// The same by the algorithm of Knuth, Morris and Pratt, which never goes back.
+    private func firstIndex(ofLong part: Text, from start: Int) -> Int? {
+        // How many scalars still fit after a mismatch behind each prefix.
+        var fallbacks = [0]
+        var matched = 0
+        for scalar in part.scalars.dropFirst() {
+            while matched > 0, part.scalars[matched] != scalar { matched = fallbacks[matched - 1] }
+            if part.scalars[matched] == scalar { matched += 1 }
+            fallbacks.append(matched)
+        }
+        matched = 0
+        for position in stride(from: start, to: count, by: 1) {
+            while matched > 0, part.scalars[matched] != scalars[position] { matched = fallbacks[matched - 1] }
+            if part.scalars[matched] == scalars[position] { matched += 1 }
+            if matched == part.count { return position + 1 - matched }
+        }
+        return nil
+    }
+
     /// Where `part` begins for the last time.
     func lastIndex(of part: Text) -> Int? {
+        if part.count > 16 { return reversed.firstIndex(of: part.reversed).map { count - part.count - $0 } }
         var position = count - part.count
         while position >= 0 {
             if has(part, at: position) { return position }
@@ -240,7 +263,8 @@ extension Text {
             let properties = scalar.properties
             if upper ? properties.isUppercase : properties.isLowercase {
                 isCased = true
-            } else if properties.isUppercase || properties.isLowercase || properties.generalCategory == .titlecaseLetter {
+            } else if properties.isUppercase || properties.isLowercase || properties.generalCategory == .titlecaseLetter
+            {
                 return false
             }
         }

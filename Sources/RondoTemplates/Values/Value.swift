@@ -214,7 +214,9 @@ struct RangeValue {
 
     /// Counts from `start` towards `stop` by a step that is not 0; `nil` if that takes too many steps.
     init?(start: Int, stop: Int, step: Int) {
-        let (distance, overflow) = step > 0 ? stop.subtractingReportingOverflow(start)
+        let (distance, overflow) =
+            step > 0
+            ? stop.subtractingReportingOverflow(start)
             : start.subtractingReportingOverflow(stop)
         let isEmpty = step > 0 ? stop <= start : stop >= start
         let count = isEmpty ? 0 : overflow ? UInt.max : (UInt(distance) - 1) / step.magnitude + 1
@@ -225,7 +227,21 @@ struct RangeValue {
         self.count = Int(count)
     }
 
-    subscript(index: Int) -> Int { start + index * step }
+    private init(start: Int, stop: Int, step: Int, count: Int) {
+        self.start = start
+        self.stop = stop
+        self.step = step
+        self.count = count
+    }
+
+    /// Wraps around beyond the ends, where only the bounds of slices lie.
+    subscript(index: Int) -> Int { start &+ index &* step }
+
+    /// The elements at the places of a slice.
+    func slice(_ bounds: SliceBounds) -> RangeValue {
+        RangeValue(
+            start: self[bounds.first], stop: self[bounds.end], step: step &* bounds.step, count: bounds.places.count)
+    }
 }
 
 /// Gives elements once, one after the other.
