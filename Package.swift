@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "RondoNN", targets: ["RondoNN"]),
         .library(name: "RondoIO", targets: ["RondoIO"]),
         .library(name: "RondoTokenizers", targets: ["RondoTokenizers"]),
+        .library(name: "RondoTemplates", targets: ["RondoTemplates"]),
         .library(name: "RondoMixers", targets: ["RondoMixers"]),
         .library(name: "RondoConformance", targets: ["RondoConformance"]),
         .library(name: "RondoModels", targets: ["RondoModels"]),
@@ -55,6 +56,7 @@ let package = Package(
         library("RondoNN", ["RondoTensor"]),
         library("RondoIO", ["RondoTensor"]),
         library("RondoTokenizers", ["RondoIO"]),
+        library("RondoTemplates", ["RondoIO"]),
         library("RondoTracking", ["RondoIO", "CZlib", .product(name: "GRDB", package: "GRDB.swift")]),
         library("RondoMixers", ["RondoNN", "RondoIO"]),
         library("RondoConformance", ["RondoMixers"]),
@@ -65,7 +67,8 @@ let package = Package(
         library(
             "RondoCLI",
             [
-                "RondoTrain", "RondoCheckpoints", "RondoTracking", "RondoTokenizers", "RondoMixers", "RondoConformance",
+                "RondoTrain", "RondoCheckpoints", "RondoTracking", "RondoTokenizers", "RondoTemplates", "RondoMixers",
+                "RondoConformance",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "rondo", dependencies: ["RondoCLI"], swiftSettings: swiftSettings),
@@ -77,6 +80,7 @@ let package = Package(
         tests("RondoNN", resources: [.copy("Vectors")]),
         tests("RondoIO"),
         tests("RondoTokenizers", resources: [.copy("Vectors")]),
+        tests("RondoTemplates", resources: [.copy("Vectors")]),
         tests("RondoTracking", ["CZlib"]),
         tests("RondoConformance"),
         tests("RondoMixers", resources: [.copy("Vectors")]),

@@ -1,4 +1,4 @@
-public import ArgumentParser
+import ArgumentParser
 import RondoIO
 import RondoTensor
 import RondoTokenizers
