@@ -22,6 +22,8 @@ public struct Trainer: Sendable {
     var average: WeightAverage?
     /// The recurrent state after the last window.
     var carried: ModelState
+    /// Files that every checkpoint holds besides its own, by name: the tokenizer's.
+    public var companions: [String: [UInt8]] = [:]
     /// The last checkpoint of this run, if there is one.
     var lastCheckpoint: String?
 
@@ -138,6 +140,9 @@ extension Trainer {
     /// - Throws: `RondoError` that names the file.
     public func write(to folder: String) throws {
         try write(trained, to: folder)
+        for (name, content) in companions.sorted(by: { $0.key < $1.key }) {
+            try AtomicFile.write(content, to: FileSystem.join(folder, name))
+        }
         try TensorFile.write(
             optimizerState.named, to: FileSystem.join(folder, TrainingCheckpoint.optimizerFile))
         if let average, case .whole(let model) = average.applied(to: trained) {

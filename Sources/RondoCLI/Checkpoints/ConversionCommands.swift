@@ -110,18 +110,26 @@ struct ImportCommand: ParsableCommand {
 /// What import and export share.
 enum ModelConversion {
     /// What belongs to a model besides configuration and weights.
-    private static let companions = [
+    private static let companionNames = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
         "chat_template.jinja", "vocab.json", "merges.txt", "added_tokens.json",
     ]
 
     /// Copies the tokenizer and the defaults of decoding, if there are any.
     static func copyCompanions(from source: String, to folder: String) throws {
-        for name in companions {
-            let file = FileSystem.join(source, name)
-            guard FileSystem.kind(of: file) == .file else { continue }
-            try AtomicFile.write(FileSystem.readBytes(file), to: FileSystem.join(folder, name))
+        for (name, content) in try companions(of: source) {
+            try AtomicFile.write(content, to: FileSystem.join(folder, name))
         }
+    }
+
+    /// The tokenizer's files and the defaults of decoding, by name.
+    static func companions(of folder: String) throws -> [String: [UInt8]] {
+        var files: [String: [UInt8]] = [:]
+        for name in companionNames {
+            let file = FileSystem.join(folder, name)
+            if FileSystem.kind(of: file) == .file { files[name] = try FileSystem.readBytes(file) }
+        }
+        return files
     }
 
     static func report(_ out: String, _ modelType: String, json: Bool, console: Console) throws {

@@ -10,6 +10,8 @@ import RondoTrain
 struct ModelSource {
     /// What makes tokens of the text.
     let tokenizer: any Tokenizer
+    /// The tokenizer's files by name, for the checkpoints.
+    let companions: [String: [UInt8]]
     private let checkpoint: Checkpoint?
 
     /// Completes a configuration: the shape of the model to go on from, paths that do not depend on the current folder,
@@ -39,6 +41,7 @@ struct ModelSource {
     init(resuming configuration: TrainingConfiguration) throws {
         checkpoint = try configuration.initialModel.map { try Checkpoint(folder: $0) }
         tokenizer = try configuration.data.tokenizer.map { try Self.tokenizer($0) } ?? ByteVocabulary()
+        companions = try configuration.data.tokenizer.map { try Self.files($0) } ?? [:]
     }
 
     /// The tokenizer of a folder, or of a file.
@@ -46,6 +49,14 @@ struct ModelSource {
         let isFolder = FileSystem.kind(of: path) == .folder
         return try PipelineTokenizer(
             contentsOf: isFolder ? FileSystem.join(path, TextTokenizer.fileName) : path)
+    }
+
+    /// The files beside a tokenizer, or the file alone under the name that it must have.
+    private static func files(_ path: String) throws -> [String: [UInt8]] {
+        guard FileSystem.kind(of: path) == .folder else {
+            return [TextTokenizer.fileName: try FileSystem.readBytes(path)]
+        }
+        return try ModelConversion.companions(of: path)
     }
 
     /// The model to go on from, if there is one.

@@ -83,8 +83,9 @@ struct TrainCommand: ParsableCommand {
         try configuration.validate()
         let corpus = try loadCorpus(&configuration, console: console)
         Runtime.threadCount = configuration.threads
-        let trainer = try Trainer(
+        var trainer = try Trainer(
             configuration, corpus: corpus, tokenizer: source.tokenizer, initial: source.model())
+        trainer.companions = source.companions
         if dryRun {
             describe(configuration, console: console)
             return try printPlan(configuration)
@@ -149,7 +150,8 @@ struct TrainCommand: ParsableCommand {
         let source = try ModelSource(resuming: configuration)
         let corpus = try loadCorpus(&configuration, console: console)
         Runtime.threadCount = configuration.threads
-        let trainer = try restoredTrainer(configuration, corpus, source, folder: folder, console: console)
+        var trainer = try restoredTrainer(configuration, corpus, source, folder: folder, console: console)
+        trainer.companions = source.companions
         if dryRun { return try printPlan(configuration) }
         try train(trainer, in: folder, console: console)
     }
