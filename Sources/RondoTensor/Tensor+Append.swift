@@ -54,7 +54,8 @@ extension Tensor {
 
     /// Whether the entries of axis 1 lie one after the other, and the tensor begins in the first row of its memory.
     private func hasEntries(_ row: Int) -> Bool {
-        row > 0 && shape[0] > 0 && Array(strides.dropFirst()) == Tensor.contiguousStrides(Array(shape.dropFirst()), dtype)
+        row > 0 && shape[0] > 0
+            && Array(strides.dropFirst()) == Tensor.contiguousStrides(Array(shape.dropFirst()), dtype)
             && offset % row == 0 && (shape[0] == 1 || strides[0] % row == 0 && offset + shape[1] * row <= strides[0])
     }
 }

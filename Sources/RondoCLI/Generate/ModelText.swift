@@ -43,6 +43,7 @@ struct ModelText {
     ///   - bytes: The text.
     ///   - isBeginning: Whether nothing was read before: then what begins a text is added, and there is at least one
     ///     token.
+    /// - Returns: The tokens.
     /// - Throws: `RondoError` if there is nothing to begin with.
     func prompt(_ bytes: [UInt8], isBeginning: Bool) throws -> [Int32] {
         guard let tokenizer else {
@@ -65,6 +66,7 @@ struct ModelText {
     /// A decoder at the start of a stream.
     ///
     /// - Parameter keepsCharactersWhole: Whether bytes of one character come together.
+    /// - Returns: The decoder.
     func makeDecoder(keepsCharactersWhole: Bool) -> TokenStreamDecoder {
         if let tokenizer { return .text(StreamingDetokenizer(tokenizer.tokenizer, skippingSpecials: true)) }
         return keepsCharactersWhole ? .characters(StreamingDecoder()) : .bytes

@@ -58,6 +58,8 @@ enum RunLocator {
     /// - Parameters:
     ///   - path: A run, a checkpoint, or a folder of another program; of adapters, their model is loaded with them.
     ///   - adapter: The folder of adapters to put into the model.
+    /// - Returns: The model, with matrices as they are stored, and the folder with its other files.
+    /// - Throws: `RondoError` that names what is missing or does not fit.
     static func loadModel(_ path: String?, adapter: String? = nil) throws -> (model: LanguageModel, folder: String) {
         let path = try path ?? latestRun()
         for _ in 0..<5 {
