@@ -154,10 +154,14 @@ def mamba2(name, **changes):
     decay = torch.exp(-dt * torch.exp(module.A_log))[..., None]
     o, state = read_all(c, b * dt[..., None], u, decay)
     read = (o + module.D[:, None] * u).flatten(-2)
-    y = rms(read * F.silu(z), gain) if gate_first else rms(read, gain) * F.silu(z)
+    # Each group of heads is normalised by itself.
+    def norm(a):
+        return rms(heads(a, groups), heads(gain, groups)).flatten(-2)
+
+    y = norm(read * F.silu(z)) if gate_first else norm(read) * F.silu(z)
     y = module.out_proj(y)
-    # Theirs has other norms where groups or a later gate are asked for.
-    if gate_first and groups == 1:
+    # Theirs has no later gate.
+    if gate_first:
         original = as_float64(lambda: module(case.x))
         assert torch.allclose(y, original, rtol=1e-10, atol=1e-10), (y - original).abs().max()
         y = original
