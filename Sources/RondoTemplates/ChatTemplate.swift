@@ -9,7 +9,7 @@ import RondoTensor
 public struct ChatTemplate: Sendable {
     /// How much a template may do before it is stopped, so that templates from strangers cannot hang or fill memory.
     public struct Limits: Sendable {
-        /// Units of work; one is about a visited node or a character, an element of a list counts for eight.
+        /// Units of work; one is about a visited node or a character, an element of a list counts for sixteen.
         public var work: Int
         /// The length of the text in Unicode scalars.
         public var output: Int
