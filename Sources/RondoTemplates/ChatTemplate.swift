@@ -5,11 +5,14 @@ import RondoTensor
 ///
 /// Templates are written in Jinja, and mean what they mean to the library `transformers`: blocks are trimmed, values
 /// cannot be changed except for namespaces, `tojson` does not escape for HTML. What is not supported is refused with
-/// its line, most of it while the template is parsed. Strings that went through the filter `safe` stay ordinary ones.
+/// its line, most of it while the template is parsed.
+///
+/// Two rare things differ. Strings that went through the filter `safe` stay ordinary ones. A loop that reads a variable
+/// which its surroundings set only later sees the caller's value instead of nothing.
 public struct ChatTemplate: Sendable {
     /// How much a template may do before it is stopped, so that templates from strangers cannot hang or fill memory.
     public struct Limits: Sendable {
-        /// Units of work; one is about a visited node or a character, an element of a list counts for eight.
+        /// Units of work; one is about a visited node or a character, an element of a list counts for sixteen.
         public var work: Int
         /// The length of the text in Unicode scalars.
         public var output: Int

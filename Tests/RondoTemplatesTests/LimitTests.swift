@@ -21,8 +21,9 @@ import Testing
         "{% set n = namespace(x=1, y=1) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% set n.y = [n.y, n.y] %}"
             + "{% endfor %}{{ n.x == n.y }}",
         "{{ 'a' * 9999999999 }}", "{{ [1] * 9999999999 }}", "{{ 'ab'.replace('', 'x' * 900000) }}",
-        "{{ 'a'|center(99999999999) }}", "{{ 'a'.zfill(99999999999) }}", "{{ [1]|tojson(indent=99999999999) }}",
-        "{{ [1]|batch(99999999999, 0)|list }}", "{{ [1]|slice(99999999999)|list }}", "{{ 'a'|indent(99999999999) }}",
+        "{{ 'a'|center(99999999999) }}", "{{ 'a'.zfill(9223372036854775807) }}", "{{ [1]|tojson(indent=99999999999) }}",
+        "{{ [1]|batch(9223372036854775807, 0)|list }}", "{{ [1]|slice(9223372036854775807)|list }}",
+        "{{ 'a'|indent(99999999999) }}",
         "{{ ('a' * 900000).split('a')|map('replace', '', 'x' * 900000)|list }}",
     ]) func workIsLimited(source: String) {
         #expect(failure(source)?.code == .outOfRange)

@@ -24,7 +24,7 @@ extension Renderer {
     private func real(_ value: Value) throws -> Double? {
         guard case .string(let text) = value else { return value.asReal }
         try charge(text.count)
-        return Double(templateNumber: text.trimmed().string)
+        return Double(templateNumber: text.trimmed().withASCIIDigits)
     }
 
     private func integer(_ value: Value, _ call: Call) throws -> Value {
@@ -32,7 +32,7 @@ extension Renderer {
         guard try call.integer(arguments[1]) ?? 10 == 10 else { throw unsupported("'int' with another base than 10") }
         try requireDefined(value)
         if let number = value.asInteger { return .integer(number) }
-        if case .string(let text) = value, let digits = text.trimmed().string.templateDigits {
+        if case .string(let text) = value, let digits = text.trimmed().withASCIIDigits.templateDigits {
             guard let number = Int(digits) else { throw unsupported("integers of more than 64 bits") }
             return .integer(number)
         }
@@ -63,6 +63,19 @@ extension Renderer {
             return .real((method == "ceil" ? ceil(scaled) : floor(scaled)) / scale + 0)
         default: throw failure("'round' has the methods 'common', 'ceil' and 'floor'")
         }
+    }
+}
+
+extension Text {
+    /// With the digits of all scripts in those of ASCII.
+    fileprivate var withASCIIDigits: String {
+        let digits = scalars.map { scalar -> Unicode.Scalar in
+            guard !scalar.isASCII, scalar.properties.numericType == .decimal,
+                let value = scalar.properties.numericValue.flatMap(UInt8.init(exactly:))
+            else { return scalar }
+            return Unicode.Scalar(0x30 + value)
+        }
+        return Text(digits).string
     }
 }
 

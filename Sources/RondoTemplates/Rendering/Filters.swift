@@ -161,7 +161,7 @@ extension Renderer {
         return try newIterator(over: value) { renderer in
             let count = try call.integer(arguments[0]) ?? 1
             let all = try renderer.elements(of: value)
-            try renderer.charge(8 * max(count, 0))
+            try renderer.charge(elements: max(count, 0))
             let groups = try filter == .batch ? renderer.batches(all, count, fill) : renderer.slices(all, count, fill)
             return try groups.map { try renderer.newList($0) }
         }

@@ -32,7 +32,7 @@ extension Renderer {
     private func repeated(_ value: Value, _ count: Int) throws -> Value? {
         func elements<Element>(_ elements: [Element]) throws -> [Element] {
             let (total, overflow) = elements.count.multipliedReportingOverflow(by: max(count, 0))
-            try charge(overflow ? .max : 8 * min(total, .max / 8))
+            try charge(elements: overflow ? .max : total)
             return Array([[Element]](repeating: elements, count: elements.isEmpty ? 0 : max(count, 0)).joined())
         }
         switch value {
@@ -237,7 +237,7 @@ extension Renderer {
         let iterator = try iterate(value)
         var elements: [Value] = []
         while let element = try iterator.next(self) {
-            try charge(8)
+            try charge(elements: 1)
             elements.append(element)
         }
         return elements

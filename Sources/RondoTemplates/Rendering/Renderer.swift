@@ -11,8 +11,10 @@ final class Renderer {
         case continueLoop
     }
 
-    /// How deep macros, blocks and expressions may call each other.
-    private static let maximumDepth = 400
+    /// How deep macros, blocks and expressions may call each other; fits a stack of one megabyte.
+    private static let maximumDepth = 250
+    /// The work that an element of a list counts for; it takes more memory than a character.
+    private static let elementCost = 16
     /// How deep containers may be nested.
     static let maximumValueDepth = 100
 
@@ -61,6 +63,11 @@ final class Renderer {
         workLeft = left
     }
 
+    func charge(elements count: Int) throws {
+        let (amount, overflow) = count.multipliedReportingOverflow(by: Self.elementCost)
+        try charge(overflow ? .max : amount)
+    }
+
     /// Runs a part one level deeper.
     func nested<Result>(_ body: () throws -> Result) throws -> Result {
         guard depth < Self.maximumDepth else { throw tooDeep() }
@@ -95,14 +102,14 @@ final class Renderer {
 
     /// Elements cost more than scalars because they take more memory.
     private func newItems(_ elements: [Value]) throws -> Items {
-        try charge(8 * elements.count)
+        try charge(elements: elements.count)
         let items = Items(elements)
         try check(depth: items.depth)
         return items
     }
 
     func newMapping(_ pairs: [(Value, Value)]) throws -> Mapping {
-        try charge(16 * pairs.count)
+        try charge(elements: 2 * pairs.count)
         let mapping = Mapping()
         for (key, value) in pairs { mapping.set(try self.key(key), value) }
         try check(depth: mapping.depth)
@@ -113,7 +120,7 @@ final class Renderer {
     func newIterator(
         over value: Value, from source: @escaping (Renderer) throws -> ValueIterator
     ) throws -> Value {
-        try charge(8)
+        try charge(elements: 1)
         var elements: ValueIterator?
         let iterator = ValueIterator(depth: value.depth + 1) { renderer in
             let current = try elements ?? source(renderer)
@@ -135,7 +142,7 @@ final class Renderer {
     }
 
     func newNamespace() throws -> Namespace {
-        try charge(16)
+        try charge(elements: 1)
         let namespace = Namespace()
         namespaces.append(namespace)
         return namespace
@@ -235,7 +242,7 @@ final class Renderer {
     }
 
     private func newMacro(_ definition: MacroDefinition, _ scope: Scope) throws -> Value {
-        try charge(16)
+        try charge(elements: 1)
         let macro = Macro(definition, scope: scope)
         macros.append(macro)
         return .macro(macro)
@@ -336,7 +343,7 @@ final class Loop {
         if let length { return length }
         var rest: [Value] = []
         while let element = try elements.next(renderer) { rest.append(element) }
-        try renderer.charge(8 * rest.count)
+        try renderer.charge(elements: rest.count)
         let total = rest.count + index0 + 1 + (upcoming == nil ? 0 : 1)
         elements = ValueIterator(rest, depth: elements.depth)
         length = total

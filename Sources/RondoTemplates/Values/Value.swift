@@ -2,7 +2,7 @@ import RondoIO
 
 /// A value of the template language.
 enum Value {
-    case undefined(Absence)
+    indirect case undefined(Absence)
     case null
     case bool(Bool)
     case integer(Int)
@@ -12,7 +12,7 @@ enum Value {
     case tuple(Items)
     case mapping(Mapping)
     case view(MappingView)
-    case range(RangeValue)
+    indirect case range(RangeValue)
     case iterator(ValueIterator)
     case namespace(Namespace)
     case macro(Macro)

@@ -360,6 +360,7 @@ FILTERS = [
     "{{ 5|string ~ 'x' }} {{ none|string }} {{ [1]|string|length }} [{{ missing|string }}]",
     "{{ '42'|int }} {{ '4.7'|int }} {{ 'x'|int }} {{ 'x'|int(9) }} {{ 3.9|int }} {{ -3.9|int }} {{ none|int }} {{ ' 1_0 '|int }} {{ true|int }} {{ '1e2'|int }} {{ 'inf'|int }}",
     "{{ missing|int }}",
+    "{{ '\u0663'|int }} {{ ' -\u0663.5'|float }} {{ '\u00b2'|int }}",
     "{{ '4.5'|float }} {{ 'x'|float }} {{ 'x'|float(1.5) }} {{ 3|float }} {{ '.5'|float }} {{ '5.'|float }} {{ ' -1_0.5e1 '|float }} {{ 'inf'|float }} {{ '-nan'|float }} {{ '0x1p3'|float }} {{ '5.e1'|float }}",
     "{{ 2.5|round }} {{ 3.5|round }} {{ 2.675|round(2) }} {{ 7|round }} {{ 1234.5678|round(1) }} {{ 1.1|round(method='ceil') }} {{ 1.19|round(1, 'floor') }} {{ -0.4|round }}",
     "{{ 1|round(1, 'nosuch') }}",
