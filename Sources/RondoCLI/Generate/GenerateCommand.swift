@@ -1,4 +1,5 @@
 import ArgumentParser
+import RondoCheckpoints
 import RondoData
 import RondoIO
 import RondoModels
@@ -33,14 +34,20 @@ struct GenerateCommand: ParsableCommand {
     )
     var promptFile: String?
 
+    @OptionGroup(title: "Chat")
+    var chat: ChatArguments
+
     @Option(
         help: ArgumentHelp(
             "Small additions to the model (LoRA in PEFT's layout, or a learned state).", valueName: "dir"),
         completion: .directory)
     var adapter: String?
 
-    @Option(help: ArgumentHelp("Tokens (bytes, of a model of bytes) to make at most.", valueName: "n"))
-    var maxTokens = 200
+    @Option(
+        help: ArgumentHelp(
+            "Tokens (bytes, of a model of bytes) to make at most (default: what the model's files say, or 200).",
+            valueName: "n"))
+    var maxTokens: Int?
 
     @Flag(name: .customLong("ignore-eos"), help: "Go on after the token that ends a text.")
     var ignoreEnd = false
@@ -71,7 +78,10 @@ struct GenerateCommand: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     mutating func validate() throws {
-        guard maxTokens >= 0 else { throw ValidationError("--max-tokens \(maxTokens): must be at least 0.") }
+        if let maxTokens, maxTokens < 0 { throw ValidationError("--max-tokens \(maxTokens): must be at least 0.") }
+        if chat.isUsed && stateIn != nil {
+            throw ValidationError("--chat and --state-in exclude each other: a conversation is written out as a whole.")
+        }
         if prompt != nil && promptFile != nil {
             throw ValidationError("--prompt and --prompt-file exclude each other.")
         }
@@ -87,10 +97,19 @@ struct GenerateCommand: ParsableCommand {
         let loaded = try RunLocator.loadModel(model, adapter: adapter)
         console.detail("Model: \(loaded.folder), \(Format.count(loaded.model.parameterCount)) parameters")
         let text = try ModelText(folder: loaded.folder, vocabSize: loaded.model.configuration.vocabSize)
+        for key in text.defaults.unsupported {
+            console.warn("\(GenerationDefaults.fileName) is not followed in \(key)")
+        }
         var session = try makeSession(loaded.model, text, console: console)
-        try session.readPrompt(try promptBytes())
+        if chat.isUsed {
+            let message = String(decoding: try promptBytes(), as: UTF8.self)
+            try session.readPrompt(
+                Array(chat.text(message: message, folder: loaded.folder).utf8), hasSpecialTokens: true)
+        } else {
+            try session.readPrompt(try promptBytes())
+        }
         if echo { try session.showPrompt() }
-        let reason = try session.generate(maxTokens: maxTokens)
+        let reason = try session.generate(maxTokens: maxTokens ?? text.defaults.maxNewTokens ?? 200)
         if let stateOut { try session.save(to: stateOut) } else { try session.flush() }
         try report(session, reason, console: console)
         if reason == .interrupted { throw Interruption.exitStatus }
@@ -103,17 +122,21 @@ struct GenerateCommand: ParsableCommand {
         var usedSeed: UInt64?
         if let stateIn {
             generator = try TextGenerator(
-                model, sampling: sampling.isGiven ? try sampling.options() : nil,
+                model, sampling: sampling.isGiven ? try sampling.options(text.defaults.sampling) : nil,
                 vocabularySize: text.vocabularySize, resuming: stateIn)
         } else {
             let seed = seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
-            if self.seed == nil, !(try sampling.options()).isGreedy { console.note("seed: \(seed)") }
+            if self.seed == nil, !(try sampling.options(text.defaults.sampling)).isGreedy {
+                console.note("seed: \(seed)")
+            }
             usedSeed = seed
             generator = try TextGenerator(
-                model, sampling: sampling.options(), seed: seed, vocabularySize: text.vocabularySize)
+                model, sampling: sampling.options(text.defaults.sampling), seed: seed,
+                vocabularySize: text.vocabularySize)
         }
         return try GenerationSession(
-            generator, text: text, seed: usedSeed, stops: StopStrings(stop), stream: global.json ? nil : .data,
+            generator, text: text, seed: usedSeed, stops: StopStrings(stop + text.defaults.stopStrings),
+            stream: global.json ? nil : .data,
             ignoresEnd: ignoreEnd)
     }
 
@@ -177,8 +200,8 @@ struct SamplingArguments: ParsableArguments {
             || [temperature, topP, minP, repetitionPenalty].contains { $0 != nil }
     }
 
-    func options() throws -> SamplingOptions {
-        let defaults = SamplingOptions()
+    /// The options given, and what the model's makers want where none is.
+    func options(_ defaults: SamplingOptions = SamplingOptions()) throws -> SamplingOptions {
         return SamplingOptions(
             temperature: greedy ? 0 : temperature ?? defaults.temperature, topK: topK ?? defaults.topK,
             topP: topP ?? defaults.topP, minP: minP ?? defaults.minP,

@@ -42,10 +42,11 @@ struct GenerationSession {
     }
 
     /// Reads the prompt; a beginning without one starts at a new line, or with the token that begins a text.
-    mutating func readPrompt(_ bytes: [UInt8]) throws {
+    mutating func readPrompt(_ bytes: [UInt8], hasSpecialTokens: Bool = false) throws {
         prompt = bytes
         let watch = Timer()
-        let tokens = try text.prompt(bytes, isBeginning: generator.isAtStart)
+        let tokens = try text.prompt(
+            bytes, isBeginning: generator.isAtStart, hasSpecialTokens: hasSpecialTokens)
         try generator.read(tokens)
         try decoder.observe(tokens)
         read = (tokens.count, watch.seconds)
@@ -55,7 +56,7 @@ struct GenerationSession {
 
     /// Makes tokens until there are enough, a stop string appears, or the user asks to stop.
     mutating func generate(maxTokens: Int) throws -> StopReason {
-        let watch = Timer()
+        let (watch, endTokens) = (Timer(), text.endTokens)
         defer { made.seconds = watch.seconds }
         try show(stops.append(generator.pendingBytes))
         while !stops.isStopped {
@@ -63,7 +64,7 @@ struct GenerationSession {
             if made.tokens >= maxTokens { return .length }
             let token = try generator.next()
             made.tokens += 1
-            if !ignoresEnd, token == text.endToken { return .endOfText }
+            if !ignoresEnd, endTokens.contains(token) { return .endOfText }
             try show(stops.append(decoder.append(token)))
         }
         return .stop

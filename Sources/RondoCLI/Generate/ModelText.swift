@@ -1,3 +1,4 @@
+import RondoCheckpoints
 import RondoIO
 import RondoTensor
 import RondoTokenizers
@@ -6,12 +7,15 @@ import RondoTokenizers
 struct ModelText {
     /// The tokenizer, if the folder has one.
     let tokenizer: TextTokenizer?
+    /// How the model's makers want it to be decoded.
+    let defaults: GenerationDefaults
 
     /// Looks for a tokenizer in a model's folder.
     ///
     /// - Throws: `RondoError` for a damaged tokenizer, and for a model of more tokens than bytes without one.
     init(folder: String, vocabSize: Int) throws {
         tokenizer = TextTokenizer.isPresent(in: folder) ? try TextTokenizer(folder: folder) : nil
+        defaults = try GenerationDefaults(folder: folder)
         if let size = tokenizer?.vocabularySize, size > vocabSize {
             throw RondoError(
                 .corruptFile,
@@ -34,8 +38,12 @@ struct ModelText {
     /// What makes tokens of a text.
     var encoder: any Tokenizer { tokenizer?.tokenizer ?? ByteVocabulary() }
 
-    /// The token after which a text is over, if there is one.
-    var endToken: Int32? { tokenizer?.endToken }
+    /// The tokens after which a text is over.
+    var endTokens: Set<Int32> {
+        guard let tokenizer else { return [] }
+        let own = defaults.endTokens.compactMap(Int32.init(exactly:))
+        return Set(own.isEmpty ? tokenizer.endToken.map { [$0] } ?? [] : own)
+    }
 
     /// The tokens of a prompt.
     ///
@@ -43,12 +51,14 @@ struct ModelText {
     ///   - bytes: The text.
     ///   - isBeginning: Whether nothing was read before: then what begins a text is added, and there is at least one
     ///     token.
+    ///   - hasSpecialTokens: Whether the text says itself how it begins, as a chat template does.
     /// - Returns: The tokens.
     /// - Throws: `RondoError` if there is nothing to begin with.
-    func prompt(_ bytes: [UInt8], isBeginning: Bool) throws -> [Int32] {
+    func prompt(_ bytes: [UInt8], isBeginning: Bool, hasSpecialTokens: Bool = false) throws -> [Int32] {
         guard let tokenizer else {
             return ByteVocabulary().encode(bytes.isEmpty && isBeginning ? [UInt8(ascii: "\n")] : bytes)
         }
+        if hasSpecialTokens { return tokenizer.tokenizer.encode(bytes) }
         var tokens = tokenizer.tokenizer.encode(bytes, options: EncodingOptions(addsSpecialTokens: isBeginning))
         guard isBeginning else { return tokens }
         if tokenizer.configuration.addsBeginToken == true, let begin = tokenizer.beginToken, tokens.first != begin {
