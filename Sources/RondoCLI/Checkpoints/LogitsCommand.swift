@@ -32,6 +32,12 @@ struct LogitsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder of a model or a run.", valueName: "dir"), completion: .directory)
     var model: String
 
+    @Option(
+        help: ArgumentHelp(
+            "Small additions to the model (LoRA in PEFT's layout, or a learned state).", valueName: "dir"),
+        completion: .directory)
+    var adapter: String?
+
     @Option(help: ArgumentHelp("A JSON file with tokens; - is standard input.", valueName: "file"), completion: .file())
     var ids: String
 
@@ -72,7 +78,7 @@ struct LogitsCommand: ParsableCommand {
         Interruption.listen()
         compute.apply()
         let rows = try Self.tokens(ids == "-" ? "/dev/stdin" : ids)
-        let model = try LanguageModel(checkpoint: RunLocator.modelFolder(self.model), dtype: dtype.dtype)
+        let model = try RunLocator.loadModel(self.model, adapter: adapter, dtype: dtype.dtype).model
         let longest = rows.map(\.count).max() ?? 0
         let form: ReadingForm =
             switch self.form {

@@ -58,33 +58,38 @@ enum RunLocator {
     /// - Parameters:
     ///   - path: A run, a checkpoint, or a folder of another program; of adapters, their model is loaded with them.
     ///   - adapter: The folder of adapters to put into the model.
+    ///   - dtype: The type to compute in.
     /// - Returns: The model, with matrices as they are stored, and the folder with its other files.
     /// - Throws: `RondoError` that names what is missing or does not fit.
-    static func loadModel(_ path: String?, adapter: String? = nil) throws -> (model: LanguageModel, folder: String) {
+    static func loadModel(
+        _ path: String?, adapter: String? = nil, dtype: DType = .float32
+    ) throws -> (model: LanguageModel, folder: String) {
         let path = try path ?? latestRun()
         for _ in 0..<5 {
             let folder = try modelFolder(path)
             do {
-                return try load(folder, adapter: adapter)
+                return try load(folder, adapter: adapter, dtype)
             } catch let error as RondoError where error.code == .notFound && folder != path {
                 // A training process may have replaced the checkpoint between the look and the read.
                 if try modelFolder(path) == folder { throw error }
             }
         }
-        return try load(modelFolder(path), adapter: adapter)
+        return try load(modelFolder(path), adapter: adapter, dtype)
     }
 
-    private static func load(_ folder: String, adapter: String?) throws -> (model: LanguageModel, folder: String) {
+    private static func load(
+        _ folder: String, adapter: String?, _ dtype: DType
+    ) throws -> (model: LanguageModel, folder: String) {
         guard !ModelAdapters.isFolder(folder) else {
             guard adapter == nil else {
                 throw RondoError(
                     .invalidArgument, "'\(folder)' holds adapters already; name the model itself with --model")
             }
-            return try load(ModelAdapters.baseFolder(of: folder), adapter: folder)
+            return try load(ModelAdapters.baseFolder(of: folder), adapter: folder, dtype)
         }
         let checkpoint = try Checkpoint(folder: folder)
         // Adapters and training compute with the numbers themselves.
-        let model = try checkpoint.model(keepsStored: adapter == nil)
+        let model = try checkpoint.model(dtype: dtype, keepsStored: adapter == nil)
         guard let adapter else { return (model, folder) }
         let own = ModelAdapters.isFolder(adapter) ? adapter : try modelFolder(adapter)
         let adapters = try ModelAdapters(folder: own, for: model, family: checkpoint.family?.modelType)
