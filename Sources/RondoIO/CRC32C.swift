@@ -1,3 +1,5 @@
+import RondoTensor
+
 /// The Castagnoli cyclic redundancy check, as used by TFRecord, iSCSI and ext4.
 public struct CRC32C: Sendable {
     private var register: UInt32 = 0xFFFF_FFFF
@@ -22,6 +24,11 @@ public struct CRC32C: Sendable {
     ///
     /// - Parameter bytes: The next part of the data.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        if !HardwareChecksum.crc32c(&register, bytes) { updateByTables(bytes) }
+    }
+
+    /// The same on any processor.
+    package mutating func updateByTables(_ bytes: UnsafeRawBufferPointer) {
         Self.tables.withUnsafeBufferPointer { tables in
             var state = register
             var index = 0

@@ -118,6 +118,8 @@ void rk_cumulative_sum(rk_type type, bool reverse, size_t outer, size_t axis, si
 /// Sum of squares in double precision.
 double rk_sum_of_squares(rk_type type, const void *x, size_t count);
 bool rk_all_finite(rk_type type, const void *x, size_t count);
+/// Moves the (inverted) register of a CRC-32C on; false, with nothing done, where the processor has no instruction for it.
+bool rk_crc32c(uint32_t *state, const void *bytes, size_t count);
 
 // --- rows -----------------------------------------------------------------------------------------
 
