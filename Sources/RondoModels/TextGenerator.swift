@@ -70,6 +70,12 @@ public struct TextGenerator: Sendable {
     /// Bytes of all that is remembered.
     public var stateByteCount: Int { state.byteCount }
 
+    /// Bytes of weights that every token reads: all but a table from which one row is taken.
+    public var weightByteCount: Int {
+        let all = model.parameters.tensors.reduce(0) { $0 + $1.byteCount }
+        return model.head == nil ? all : all - model.embedding.weight.byteCount
+    }
+
     /// Whether nothing was read yet: then there are no scores to choose a first token from.
     public var isAtStart: Bool { position == 0 }
 

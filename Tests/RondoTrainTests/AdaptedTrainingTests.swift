@@ -1,4 +1,5 @@
 import RondoData
+import RondoMixers
 import RondoModels
 import RondoNN
 import RondoTensor
@@ -16,8 +17,9 @@ import Testing
 
     private func configuration(_ change: (inout TrainingConfiguration.Adapters) -> Void) throws -> TrainingConfiguration
     {
-        try TinyRun.configuration {
-            $0.model = try base().configuration
+        let shape = try base().configuration
+        return TinyRun.configuration {
+            $0.model = shape
             $0.initialModel = "base"
             $0.optimizer.learningRate = 2e-2
             change(&$0.adapters)
@@ -48,7 +50,7 @@ import Testing
     @Test func aRunGoesOnFromAModel() throws {
         let model = try base()
         let trainer = try Trainer(
-            TinyRun.configuration { $0.model = try! base().configuration }, corpus: TinyRun.corpus, initial: model)
+            TinyRun.configuration { $0.model = model.configuration }, corpus: TinyRun.corpus, initial: model)
         #expect(try trainer.model.parameters.fingerprint() == model.parameters.fingerprint())
     }
 

@@ -1,3 +1,4 @@
+import RondoData
 import RondoModels
 import RondoNN
 import RondoTensor

@@ -154,6 +154,12 @@ struct GenerateCommand: ParsableCommand {
             try OutputStream.data.write(Array("\n".utf8))
         }
         console.note(session.timingLine)
+        if global.verbose {
+            let bandwidth = try Workload.memoryBandwidth().rate
+            console.detail(
+                "Memory: copies at \(Format.bytes(Int(bandwidth)))/s; weights were read at "
+                    + Format.percent(session.weightRate / bandwidth) + " of that")
+        }
     }
 }
 

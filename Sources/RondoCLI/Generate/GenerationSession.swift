@@ -93,8 +93,12 @@ struct GenerationSession {
     /// Speeds and sizes for people.
     var timingLine: String {
         "read \(read.tokens) \(text.unit) at \(Self.rate(read)) \(text.unit)/s, made \(made.tokens) at "
-            + "\(Self.rate(made)) \(text.unit)/s, state \(Format.bytes(generator.stateByteCount))"
+            + "\(Self.rate(made)) \(text.unit)/s (weights at \(Format.bytes(Int(weightRate)))/s), state "
+            + Format.bytes(generator.stateByteCount)
     }
+
+    /// Bytes of weights read in a second of making tokens: the memory's bandwidth is the limit.
+    var weightRate: Double { Self.perSecond(made) * Double(generator.weightByteCount) }
 
     /// Text, speeds and sizes for programs.
     func json(_ reason: StopReason) -> JSONValue {
@@ -110,6 +114,7 @@ struct GenerationSession {
         object["tokens"] = .integer(made.tokens)
         object["prompt_tokens_per_second"] = .real(Self.perSecond(read))
         object["tokens_per_second"] = .real(Self.perSecond(made))
+        object["weight_bytes_per_second"] = .real(weightRate)
         object["state_bytes"] = .integer(generator.stateByteCount)
         return .object(object)
     }
