@@ -41,6 +41,16 @@ public struct ConfigurationReader: Sendable {
         read(key, Self.integer, "an integer of moderate size") ?? fallback
     }
 
+    /// The number of layers that the configuration lists one by one: refused, and 1, where a list of it would be absurd.
+    public mutating func layerCount(_ key: String, default fallback: Int) -> Int {
+        let count = int(key, default: fallback)
+        guard (1...10_000).contains(count) else {
+            refuse(key, "must be from 1 to 10000")
+            return 1
+        }
+        return count
+    }
+
     /// A number (also an infinite one in either spelling), or the default of the family.
     public mutating func double(_ key: String, default fallback: Double) -> Double {
         read(key, Self.number, "a number") ?? fallback

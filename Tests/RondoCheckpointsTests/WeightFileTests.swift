@@ -69,7 +69,7 @@ import Testing
         expect(
             try message(copy.write()), says: "missing 'backbone.norm_f.weight' [16]",
             "'backbone.layers.0.mixer.D' should be [32], is [31]",
-            "'backbone.layers.1.mixer.D' has elements of type int32, should be floating-point",
+            "'backbone.layers.1.mixer.D' has elements of type int32, should be numbers",
             "unknown 'backbone.extra' [2, 3]")
     }
 

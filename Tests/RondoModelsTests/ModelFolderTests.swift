@@ -54,7 +54,7 @@ import Testing
         #expect(error.code == .corruptFile)
         for part in [
             "missing 'head.weight' [256, 3]", "unknown 'stranger' [2]", "'embedding.weight' should be float32 [256, 3]",
-            "F32 [256, 4]",
+            "is float32 [256, 4]",
         ] {
             #expect(error.message.contains(part), "\(error.message)")
         }

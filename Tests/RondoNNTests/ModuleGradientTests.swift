@@ -29,7 +29,7 @@ import Testing
             let block = try FeedForward(
                 dModel: 5, hiddenSize: 7, kind: kind, bias: true, dtype: .float64, using: &generator)
             #expect(try mismatch(block, away) { [try $0($1)] } == nil, "\(kind)")
-            #expect(block.parameters.paths.count == (kind == .swiGLU ? 6 : 4))
+            #expect(block.parameters.paths.count == (kind.isGated ? 6 : 4))
             #expect(block.parameters.paths[0] == "up.weight")
         }
     }

@@ -13,11 +13,11 @@ struct LogitsCommand: ParsableCommand {
         abstract: "Write the scores that a model gives to lists of tokens, in any of its forms.",
         discussion: """
             Example:
-              rondo logits --model DIR --ids ids.json --out logits.safetensors
-              rondo logits --model DIR --ids ids.json --out steps.safetensors --form step --dtype float64
-              rondo logits --model DIR --ids ids.json --out pieces.safetensors --form chunk --cuts 5,17
+              rondo logits --model DIR --ids i.json --out logits.safetensors
+              rondo logits --model DIR --ids i.json --out s.safetensors --form step
+              rondo logits --model DIR --ids i.json --out p.st --form chunk --cuts 5,17
 
-            ids.json holds a list of tokens, or several of different lengths: [[1, 2, 3], [4]]. The file that is \
+            i.json holds a list of tokens, or several of different lengths: [[1, 2, 3], [4]]. The file that is \
             written holds 'logits' [rows, longest, vocabulary], zero after the end of shorter rows, and 'lengths'. \
             Compare it with those of any other program.
             """)

@@ -14,8 +14,8 @@ struct QuantizeCommand: ParsableCommand {
         abstract: "Write a model with smaller weights, and say what that costs.",
         discussion: """
             Example:
-              rondo quantize --model mamba-130m-hf --to int8 --out mamba-130m-int8 --text book.txt
-              rondo generate --model mamba-130m-int8 --prompt "It was"
+              rondo quantize --model mamba-hf --to int8 --out mamba-int8 --text book.txt
+              rondo generate --model mamba-int8 --prompt "It was"
 
             Matrices become bfloat16, or integers of 8 or 4 bits with a scale for every 32 columns; A, norms, offsets and
             the maps to step sizes, decays and gates stay float32. With --text, the bits per byte of both models on it \

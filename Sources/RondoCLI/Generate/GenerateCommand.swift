@@ -15,7 +15,7 @@ struct GenerateCommand: ParsableCommand {
             Example:
               rondo generate --model runs/book --prompt "Once upon a time" --max-tokens 500
               rondo generate --model runs/book --prompt-file a.txt --top-p 0.9 --seed 1
-              rondo generate --model mamba-130m-hf --prompt "The capital of France is" --greedy
+              rondo generate --model mamba-130m-hf --prompt "Paris is" --greedy
               rondo generate --model runs/book --prompt "Chapter 1" --state-out after.state
               rondo generate --model runs/book --state-in after.state --max-tokens 500
             """)

@@ -11,7 +11,7 @@ struct TokenizerTrainCommand: ParsableCommand {
         discussion: """
             Example:
               rondo tokenizer train book.txt --vocab-size 4096 --out tokenizer
-              rondo tokenizer train a.txt b.txt --vocab-size 8192 --out t --splitting llama3
+              rondo tokenizer train a.txt b.txt --vocab-size 8192 --out t
 
             The result is a folder with a tokenizer.json that other programs read as well. The same texts and options \
             give the same file.

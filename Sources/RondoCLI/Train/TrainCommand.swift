@@ -17,7 +17,7 @@ struct TrainCommand: ParsableCommand {
               rondo train --text book.txt --minutes 5 --out runs/book
               rondo train --text book.txt --mixer gru --steps 2000 optimizer.beta2=0.99
               rondo train --resume runs/book
-              rondo train --model mamba-130m-hf --text book.txt --lora 8 --out runs/book-lora
+              rondo train --model mamba-hf --text book.txt --lora 8 --out runs/lora
 
             Ctrl-C finishes the step, saves, and says how to go on. Every setting is a key of the configuration, which \
             --dry-run prints; keys without a flag are set by key=value or in the file of --config.

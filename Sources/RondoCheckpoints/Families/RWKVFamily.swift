@@ -30,7 +30,7 @@ public enum RWKVFamily: CheckpointFamily {
         keys.ignore("context_length", "rescale_every")
         var time = JSONObject()
         time["width"] = .integer(keys.int("attention_hidden_size", default: model.dModel))
-        let blocks = max(0, keys.int("num_hidden_layers", default: 32))
+        let blocks = keys.layerCount("num_hidden_layers", default: 32)
         model.layers = RWKVBackbone.layers(
             timeMixing: RWKV4.architecture, Array(repeating: time, count: blocks),
             hiddenSize: keys.int("intermediate_size", default: 4 * model.dModel), receptance: true)

@@ -18,7 +18,7 @@ public enum RecurrentGemmaFamily: CheckpointFamily {
         var model = LanguageModelConfiguration()
         model.vocabSize = keys.int("vocab_size", default: 256_000)
         model.dModel = keys.int("hidden_size", default: 2560)
-        model.nLayers = keys.int("num_hidden_layers", default: 26)
+        model.nLayers = keys.layerCount("num_hidden_layers", default: 26)
         model.norm = .rms
         model.normEpsilon = keys.double("rms_norm_eps", default: 1e-6)
         model.tieEmbeddings = keys.bool("tie_word_embeddings", default: true)
@@ -39,10 +39,6 @@ public enum RecurrentGemmaFamily: CheckpointFamily {
             return model
         }
         keys.require("_block_types", oneOf: [.array(kinds.map { .string($0) })])
-        guard (1...10_000).contains(model.nLayers) else {
-            keys.refuse("num_hidden_layers", "must be from 1 to 10000")
-            return model
-        }
         model.layers = (0..<model.nLayers).map { kinds[$0 % kinds.count] == Block.recurrent ? recurrent : attention }
         return model
     }

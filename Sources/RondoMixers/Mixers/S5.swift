@@ -171,7 +171,7 @@ public struct S5: SequenceMixer {
     /// Steps with the dynamics made discrete once, and b put into B.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
         let (lambda, gain) = try discretized()
-        let parts = try input.weight.split(2, axis: 0)
+        let parts = try input.weight.cast(to: input.weight.dtype.computationType).split(2, axis: 0)
         let entering = try gain.mapped { try $0.expanded(at: 1) } * ComplexTensor(parts[0], parts[1])
         var scaled = input
         scaled.weight = try Tensor.concatenate([entering.real, entering.imaginary])
