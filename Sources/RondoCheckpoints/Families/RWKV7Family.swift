@@ -26,7 +26,7 @@ public enum RWKV7Family: CheckpointFamily {
         let hidden = keys.int(
             "intermediate_size", default: FLABackbone.roundedUp(Double(model.dModel) * ratio, to: 32))
         let time = timeMixing(from: &keys, model)
-        let blocks = (0..<max(0, model.nLayers)).map { index in
+        let blocks = (0..<keys.layerCount("num_hidden_layers", default: 24)).map { index in
             var own = time
             let mixing: RWKV7.ValueMixing = index == 0 ? .first : .upper
             own["value_mixing"] = .string(mixing.rawValue)
