@@ -20,7 +20,8 @@ PEERS = ROOT / "Benchmarks" / "peers.py"
 WORKLOADS = [
     "primitives", "gemm", "lstm_train", "gru_train", "elman_train", "headwise_train", "language_model_train",
     "streaming_step", "scan", "scalar_decay_attention_train", "softmax_attention_train", "long_convolution_train",
-    "gla_train", "delta_rule_train", "mamba_2m_train", "mamba2_2m_train",
+    "gla_train", "delta_rule_train", "mamba_2m_train", "mamba2_2m_train", "mamba_130m_decode", "mamba2_130m_decode",
+    "mamba_2m_decode",
 ]
 
 
@@ -50,7 +51,9 @@ def flops(line):
         width, tokens = shape["width"], shape["batch"] * shape["time"]
         layers = 2 * shape["layers"] * 4 * width * width
         return 3 * 2 * tokens * (layers + width * shape["vocabulary"])
-    if "parameters" in line:
+    if workload.endswith("_prefill"):
+        return 2 * line["parameters"] * shape["prompt"]
+    if "parameters" in line and "weight_bytes" not in line:
         # Each parameter once a token, forward and twice backward; the head's matrix is the embedding's.
         return 3 * 2 * line["parameters"] * shape["batch"] * shape["time"]
     if workload in STATE_PRODUCTS:
@@ -80,6 +83,10 @@ TRAFFIC = {
 
 def share_of_limit(line, limits):
     """Which part of the physical limit was reached, as text."""
+    if "weight_bytes" in line:
+        # All weights once for a token of every stream.
+        passes = line["rate"] / line["shape"].get("streams", 1)
+        return f"{line['weight_bytes'] * passes / limits['memory_bandwidth']:.0%} of bandwidth"
     if (work := flops(line)) is not None:
         return f"{work / line['seconds'] / limits['gemm_peak']:.0%} of GEMM peak"
     if line["workload"] in TRAFFIC:

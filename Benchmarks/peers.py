@@ -378,6 +378,42 @@ def mamba2_2m_train():
     small_model_train("mamba2_2m_train", Mamba2ForCausalLM, configuration)
 
 
+def decode(name, kind, configuration, prompt=512, generate=32):
+    """Reading a prompt without a cache, and greedy decoding after a short one, with random weights."""
+    model = kind(configuration).eval()
+    ids = torch.randint(0, 1000, (1, prompt))
+    with torch.no_grad():
+        model(ids[:, :32])
+        start = time.perf_counter()
+        model(ids, use_cache=False)
+        report(f"{name}_prefill", "transformers", {"prompt": prompt}, time.perf_counter() - start, prompt, "tokens/s")
+        start = time.perf_counter()
+        model.generate(
+            ids[:, :8], max_new_tokens=generate, min_new_tokens=generate, do_sample=False, pad_token_id=0)
+        seconds = time.perf_counter() - start
+        report(f"{name}_decode", "transformers", {"tokens": generate}, seconds, generate, "tokens/s")
+
+
+def mamba_130m_decode():
+    from transformers import MambaConfig, MambaForCausalLM
+
+    decode("mamba_130m", MambaForCausalLM, MambaConfig(hidden_size=768, num_hidden_layers=24, vocab_size=50280))
+
+
+def mamba2_130m_decode():
+    from transformers import Mamba2Config, Mamba2ForCausalLM
+
+    decode("mamba2_130m", Mamba2ForCausalLM, Mamba2Config(
+        hidden_size=768, num_hidden_layers=24, vocab_size=50288, num_heads=24, head_dim=64, state_size=128, n_groups=1,
+        tie_word_embeddings=True))
+
+
+def mamba_2m_decode():
+    from transformers import MambaConfig, MambaForCausalLM
+
+    decode("mamba_2m", MambaForCausalLM, MambaConfig(hidden_size=256, num_hidden_layers=4, vocab_size=1024))
+
+
 WORKLOADS = {
     "primitives": primitives,
     "gemm": gemm,
@@ -395,6 +431,9 @@ WORKLOADS = {
     "delta_rule_train": delta_rule_train,
     "mamba_2m_train": mamba_2m_train,
     "mamba2_2m_train": mamba2_2m_train,
+    "mamba_130m_decode": mamba_130m_decode,
+    "mamba2_130m_decode": mamba2_130m_decode,
+    "mamba_2m_decode": mamba_2m_decode,
 }
 
 

@@ -25,9 +25,9 @@ extension Workload {
             (shape.vocabSize, shape.tieEmbeddings, shape.mixerOptions) = (vocabulary, true, options)
             let model = try LanguageModel(shape, using: &generator)
             try measurePrefill(name, model, report, using: &generator)
-            for streams in [1, 8] { try measureDecode(name, model, "rondo", streams: streams, report) }
-            for (peer, dtype) in [("bfloat16", DType.bfloat16), ("int8", .quantized8), ("int4", .quantized4)] {
-                try measureDecode(name, model.storingMatrices(as: dtype), "rondo \(peer)", streams: 1, report)
+            for streams in [1, 8] { try measureDecode(name, model, ["streams": streams], report) }
+            for (bits, dtype) in [(16, DType.bfloat16), (8, .quantized8), (4, .quantized4)] {
+                try measureDecode(name, model.storingMatrices(as: dtype), ["bits": bits], report)
             }
         }
     }
@@ -48,23 +48,25 @@ extension Workload {
                 rate: Double(prompt) / seconds, parameters: model.parameterCount))
     }
 
+    /// Greedy decoding; `variant` says what is special: several streams, or bits of a stored weight.
     private static func measureDecode(
-        _ name: String, _ model: LanguageModel, _ peer: String, streams: Int, _ report: BenchReport
+        _ name: String, _ model: LanguageModel, _ variant: [String: Int], _ report: BenchReport
     ) throws {
-        let count = 32
+        let (count, streams) = (32, variant["streams"] ?? 1)
         var state = try model.initialState(batch: streams)
         var stepper = try TokenStepper(model, batch: streams)
         var tokens = (0..<streams).map { Int32($0 + 1) }
-        func step() throws {
-            let scores = try stepper(tokens, state: &state)
-            tokens = try scores.argmax(1).array(of: Int32.self)
+        let seconds = try Stopwatch.median(repetitions: 5) {
+            for _ in 0..<count {
+                tokens = try stepper(tokens, state: &state).argmax(1).array(of: Int32.self)
+            }
         }
-        let seconds = try Stopwatch.median(repetitions: 3) { for _ in 0..<count { try step() } }
+        // One stream of float32 is what the peers do.
+        let shape = ["tokens": count].merging(variant == ["streams": 1] ? [:] : variant) { $1 }
         try report(
             Measurement(
-                workload: "\(name)_decode", peer: peer,
-                shape: streams == 1 ? ["tokens": count] : ["tokens": count, "streams": streams],
-                seconds: seconds, unit: "tokens/s", rate: Double(count * streams) / seconds,
-                parameters: model.parameterCount))
+                workload: "\(name)_decode", shape: shape, seconds: seconds, unit: "tokens/s",
+                rate: Double(count * streams) / seconds, parameters: model.parameterCount,
+                weightBytes: model.parameters.tensors.reduce(0) { $0 + $1.byteCount }))
     }
 }

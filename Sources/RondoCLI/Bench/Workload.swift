@@ -22,6 +22,8 @@ struct Measurement: BenchRecord {
     var processPeakBytes: Int?
     /// The number of parameters, of whole models.
     var parameters: Int?
+    /// Bytes of weights that a token reads.
+    var weightBytes: Int?
     /// The positions that were really computed, where the time of the shape is made up from fewer.
     var measuredTime: Int?
 
@@ -29,6 +31,7 @@ struct Measurement: BenchRecord {
         case workload, peer, shape, seconds, unit, rate, parameters
         case processPeakBytes = "process_peak_bytes"
         case measuredTime = "measured_time"
+        case weightBytes = "weight_bytes"
     }
 }
 

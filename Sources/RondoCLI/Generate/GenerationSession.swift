@@ -93,12 +93,12 @@ struct GenerationSession {
     /// Speeds and sizes for people.
     var timingLine: String {
         "read \(read.tokens) \(text.unit) at \(Self.rate(read)) \(text.unit)/s, made \(made.tokens) at "
-            + "\(Self.rate(made)) \(text.unit)/s (weights at \(Format.bytes(Int(weightRate)))/s), state "
+            + "\(Self.rate(steps)) \(text.unit)/s (weights at \(Format.bytes(Int(weightRate)))/s), state "
             + Format.bytes(generator.stateByteCount)
     }
 
     /// Bytes of weights read in a second of making tokens: the memory's bandwidth is the limit.
-    var weightRate: Double { Self.perSecond(made) * Double(generator.weightByteCount) }
+    var weightRate: Double { Self.perSecond(steps) * Double(generator.weightByteCount) }
 
     /// Text, speeds and sizes for programs.
     func json(_ reason: StopReason) -> JSONValue {
@@ -113,11 +113,14 @@ struct GenerationSession {
         object["prompt_tokens"] = .integer(read.tokens)
         object["tokens"] = .integer(made.tokens)
         object["prompt_tokens_per_second"] = .real(Self.perSecond(read))
-        object["tokens_per_second"] = .real(Self.perSecond(made))
+        object["tokens_per_second"] = .real(Self.perSecond(steps))
         object["weight_bytes_per_second"] = .real(weightRate)
         object["state_bytes"] = .integer(generator.stateByteCount)
         return .object(object)
     }
+
+    /// What took time to make: the first token follows from the prompt.
+    private var steps: (tokens: Int, seconds: Double) { (max(0, made.tokens - 1), made.seconds) }
 
     private static func perSecond(_ work: (tokens: Int, seconds: Double)) -> Double {
         work.seconds > 0 ? Double(work.tokens) / work.seconds : 0
