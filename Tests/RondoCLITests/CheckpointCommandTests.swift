@@ -122,6 +122,16 @@ import Testing
         #expect(try run("generate", "--model", "pickle", "--prompt", "a").messages.contains("pickle"))
     }
 
+    @Test func aModelKeepsItsForms() throws {
+        try train("mamba2,sliding_window")
+        let outcome = try run("verify", "--model", "run", "--json")
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        let forms = try #require(try outcome.json().arrayValue)
+        #expect(forms.count == 4 && forms.allSatisfy { $0["kept"]?.boolValue == true })
+        #expect(try run("verify", "--model", "run", "--dtype", "float64").text.contains("step by step"))
+        #expect(try run("verify", "--model", "run", "lstm").status == 2)
+    }
+
     @Test func aChatTemplateIsWrittenOut() throws {
         try train()
         try run("export", "--model", "run", "--out", "hf").requireSuccess()

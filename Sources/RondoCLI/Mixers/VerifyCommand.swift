@@ -10,14 +10,18 @@ extension Law: ExpressibleByArgument {}
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check the laws that every mixer must keep.",
+        abstract: "Check the laws that every mixer must keep, or the forms of a model.",
         discussion: """
             Example:
               rondo verify
               rondo verify lstm gru --law gradients --dtype float64
+              rondo verify --model DIR
 
             The table shows the largest error as a part of what rounding explains: up to 1.00 the law is kept. Where \
             bits are compared it says exact. The exit status is 1 if a law is broken.
+
+            With --model, a model with its own weights reads random tokens as a whole, in pieces, step by step and in \
+            padded rows; errors are relative to the largest score.
             """)
 
     /// The types that laws can be checked in.
@@ -29,6 +33,11 @@ struct VerifyCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("Mixers, as `rondo models` lists them; all by default.", valueName: "name"))
     var names: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Check this model instead: a run, a checkpoint or a Hugging Face folder.", valueName: "dir"),
+        completion: .directory)
+    var model: String?
 
     @Option(help: "Check only this law; may be repeated.")
     var law: [Law] = []
@@ -44,8 +53,15 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var global: GlobalOptions
 
+    mutating func validate() throws {
+        if model != nil, !names.isEmpty || !law.isEmpty {
+            throw ValidationError("--model checks a model's forms; leave out names of mixers and laws.")
+        }
+    }
+
     func run() throws {
         compute.apply()
+        if let model { return try check(model: model) }
         let types = try names.isEmpty ? MixerRegistry.all : names.map(Self.mixer)
         if let continueFrom { return try Self.goOn(types, from: continueFrom) }
         Interruption.listen()
@@ -65,6 +81,21 @@ struct VerifyCommand: ParsableCommand {
         do { return try MixerRegistry.mixer(named: name) } catch let error as RondoError {
             throw RondoError(.invalidArgument, error.message)
         }
+    }
+
+    private func check(model path: String) throws {
+        Interruption.listen()
+        let console = global.console
+        let loaded = try RunLocator.loadModel(path, dtype: (dtype.first ?? .float32).dtype)
+        let outcomes = try ModelVerification.check(loaded.model) { form in
+            console.showProgress("\(form) ...")
+            return !Interruption.isRequested
+        }
+        console.clearProgress()
+        guard !Interruption.isRequested else { throw Interruption.exitStatus }
+        try OutputStream.data.writeLine(
+            global.json ? ModelVerification.json(outcomes).text() : ModelVerification.text(outcomes))
+        if !outcomes.allSatisfy(\.isKept) { throw ExitStatus.failure }
     }
 
     private func check(_ types: [any SequenceMixer.Type]) throws -> [LawResult] {

@@ -15,6 +15,15 @@ enum Format {
         return places == 0 ? sign + padded : "\(sign)\(padded.dropLast(places)).\(padded.suffix(places))"
     }
 
+    /// Two significant digits and a power of ten: 0.00031 is "3.1e-4".
+    static func scientific(_ value: Double) -> String {
+        guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
+        var (mantissa, exponent) = (value.magnitude, 0)
+        while mantissa >= 9.95 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
+        while mantissa < 0.995 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+        return (value < 0 ? "-" : "") + "\(decimals(mantissa, 1))e\(exponent)"
+    }
+
     /// Three significant digits with a unit of thousands: 12345 is "12.3k".
     static func count(_ value: some BinaryInteger) -> String { count(Double(value)) }
 
