@@ -4,6 +4,11 @@ import Testing
 @testable import RondoCLI
 
 @Suite struct TerminalTests {
+    @Test(arguments: [(0.0, "0"), (0.00031, "3.1e-4"), (-0.0996, "-1.0e-1"), (9.96e7, "1.0e8"), (2.5, "2.5e0")])
+    func scientific(value: Double, expected: String) {
+        #expect(Format.scientific(value) == expected)
+    }
+
     @Test(arguments: [
         (2.0417, 2, "2.04"), (0.005, 2, "0.01"), (-0.001, 2, "0.00"), (-1.5, 1, "-1.5"), (12, 0, "12"),
         (0.05, 3, "0.050"),
