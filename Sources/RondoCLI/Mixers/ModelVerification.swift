@@ -35,7 +35,8 @@ struct ModelVerification {
         }
         guard onForm("whole"), let whole = try model.logits(of: rows, form: .parallel) else { return [] }
         let scale: Double = try whole.cast(to: .float64).abs().max().scalar()
-        let tolerance = model.dtype == .float64 ? 1e-9 : 1e-4
+        // Deep models amplify the rounding of float32: random ones of 24 layers reach 6e-4.
+        let tolerance = model.dtype == .float64 ? 1e-9 : 2e-3
         var outcomes: [Outcome] = []
         for (name, form) in forms {
             guard onForm(name), let other = try model.logits(of: rows, form: form) else { break }

@@ -21,7 +21,8 @@ struct VerifyCommand: ParsableCommand {
             bits are compared it says exact. The exit status is 1 if a law is broken.
 
             With --model, a model with its own weights reads random tokens as a whole, in pieces, step by step and in \
-            padded rows; errors are relative to the largest score.
+            padded rows, in float64 unless --dtype says otherwise: there a mistake cannot hide behind rounding, which deep
+            models amplify. Errors are relative to the largest score.
             """)
 
     /// The types that laws can be checked in.
@@ -86,7 +87,7 @@ struct VerifyCommand: ParsableCommand {
     private func check(model path: String) throws {
         Interruption.listen()
         let console = global.console
-        let loaded = try RunLocator.loadModel(path, dtype: (dtype.first ?? .float32).dtype)
+        let loaded = try RunLocator.loadModel(path, dtype: (dtype.first ?? .float64).dtype)
         let outcomes = try ModelVerification.check(loaded.model) { form in
             console.showProgress("\(form) ...")
             return !Interruption.isRequested
