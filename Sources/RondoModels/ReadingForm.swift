@@ -59,8 +59,14 @@ extension LanguageModel {
     /// Rows filled up at the end: what follows a position cannot change its scores.
     private func parallelLogits(_ sequences: [[Int32]]) throws -> Tensor {
         let batch = try Self.padded(sequences)
+        // The parallel forms of mixers begin with nothing; a model that has learned its beginning does not.
+        guard learnedState == nil else {
+            var state = try initialState(batch: sequences.count)
+            return try logits(batch, state: &state)
+        }
         var x = try embedded(embedding(batch.values))
-        for layer in layers { x = try layer.parallel(x) }
+        var shared = SharedValues()
+        for layer in layers { x = try layer.parallel(x, shared: &shared) }
         let rows = try scores(x)
         let mask = sequences.flatMap { row in (0..<rows.shape[1]).map { $0 < row.count ? Int32(1) : 0 } }
         let valid = try Tensor(mask, shape: [sequences.count, rows.shape[1], 1])

@@ -44,9 +44,9 @@ public struct ResidualBlock: Module {
     }
 
     /// Reads whole sequences, `[batch, time, dModel]`, from the beginning by the mixer's parallel form.
-    func parallel(_ x: Tensor) throws -> Tensor {
+    func parallel(_ x: Tensor, shared: inout SharedValues) throws -> Tensor {
         var unused = Generator(seed: 0)
-        let mixed = try joined(x, mixer.parallel(norm(x)), false, &unused)
+        let mixed = try joined(x, mixer.parallel(norm(x), passing: &shared), false, &unused)
         guard let feedForward, let feedForwardNorm else { return mixed }
         return try joined(mixed, feedForward(feedForwardNorm(mixed)), false, &unused)
     }

@@ -25,8 +25,8 @@ import Testing
         }
 
         /// The largest difference to the expected logits of some positions, relative to the largest of all.
-        func error(_ got: Tensor, from start: Int = 0) throws -> Double {
-            let want = try logits.sliced(1, start..<start + got.shape[1])
+        func error(_ got: Tensor, from start: Int = 0, rows: Range<Int> = 0..<2) throws -> Double {
+            let want = try logits.sliced(0, rows).sliced(1, start..<start + got.shape[1])
             let worst: Double = try (got.cast(to: .float64) - want).abs().max().scalar()
             let scale: Double = try logits.abs().max().scalar()
             return worst / scale
@@ -56,6 +56,20 @@ import Testing
         var state = try model.initialState(batch: example.ids.shape[0])
         let error = try example.error(model.logits(example.ids, state: &state))
         #expect(error < (try Self.tolerance(name, dtype)), "\(name) \(dtype)")
+    }
+
+    @Test(arguments: folders) func everyFormAgrees(_ name: String) throws {
+        let example = try Case(name)
+        let model = try LanguageModel(checkpoint: example.folder, dtype: .float64)
+        let ids = try example.ids.array(of: Int32.self)
+        let time = example.ids.shape[1]
+        let rows = [Array(ids[..<time]), Array(ids[time..<time + 8])]
+        let whole = try #require(try model.logits(of: rows, form: .parallel))
+        #expect(try example.error(whole.sliced(0, 0..<1), rows: 0..<1) < Self.tolerance(name, .float64))
+        for form in [ReadingForm.chunk(cuts: [5, 9]), .step, .prefill(padding: .left), .prefill(padding: .right)] {
+            let other = try #require(try model.logits(of: rows, form: form))
+            #expect(try (whole - other).abs().max().scalar() < 1e-9, "\(form)")
+        }
     }
 
     @Test(arguments: folders) func chunksAndStepsAgree(_ name: String) throws {

@@ -1,4 +1,6 @@
+import RondoIO
 import RondoModels
+import RondoNN
 import RondoTensor
 import Testing
 
@@ -11,7 +13,10 @@ import Testing
 
     @Test(arguments: ["lstm", "mamba2,sliding_window", "rg_lru", "rwkv7,rwkv_channel_mix", "s4"])
     func allFormsAgree(_ mixers: String) throws {
-        let model = try LanguageModelTests.model(mixers, vocabSize: 12)
+        try expectAgreement(LanguageModelTests.model(mixers, vocabSize: 12))
+    }
+
+    private func expectAgreement(_ model: LanguageModel) throws {
         let whole = try #require(try model.logits(of: Self.rows, form: .parallel))
         #expect(whole.shape == [3, 11, 12])
         for form in Self.forms {
@@ -20,6 +25,27 @@ import Testing
             #expect(error < 1e-9, "\(form)")
         }
         #expect(try whole.selecting(0, 1).sliced(0, 2..<11).abs().max().scalar() == 0)
+    }
+
+    @Test func valuesOfTheFirstLayerReachTheOthersInEveryForm() throws {
+        let model = try LanguageModelTests.model("rwkv7", vocabSize: 12) {
+            $0.nLayers = 3
+            $0.layers = ["first", "upper", "upper"].map {
+                .init(mixer: "rwkv7", options: ["value_mixing": .string($0)])
+            }
+        }
+        try expectAgreement(model)
+    }
+
+    @Test func aLearnedBeginningCountsInEveryForm() throws {
+        let model = try LanguageModelTests.model("lstm", vocabSize: 12)
+        var learned = try LearnedState(for: model)
+        learned.forEachParameter { _, leaf in leaf = (try? leaf + 0.7) ?? leaf }
+        let tuned = learned.applied(to: model)
+        try expectAgreement(tuned)
+        let plain = try #require(try model.logits(of: Self.rows, form: .parallel))
+        let changed = try #require(try tuned.logits(of: Self.rows, form: .parallel))
+        #expect(try (plain - changed).abs().max().scalar() > 1e-3)
     }
 
     @Test func whatCannotBeReadIsRefused() throws {

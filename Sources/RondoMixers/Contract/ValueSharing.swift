@@ -57,6 +57,15 @@ extension SequenceMixer {
         return try chunk(x, state: &state)
     }
 
+    /// Reads whole sequences from the beginning as a layer of a model; mixers that share nothing pass on what they find.
+    ///
+    /// - Throws: `RondoError` when shapes do not fit.
+    public func parallel(_ x: Tensor, passing shared: inout SharedValues) throws -> Tensor {
+        guard let sharing = self as? any ValueSharingMixer else { return try parallel(x) }
+        var state = try initialState(batch: x.shape[0])
+        return try sharing.chunk(x, state: &state, shared: &shared)
+    }
+
     /// Reads one position as a layer of a model; mixers that share nothing pass on what they find.
     ///
     /// - Throws: `RondoError` when shapes do not fit.
