@@ -30,14 +30,6 @@ public protocol CheckpointFamily: Sendable {
     ///   - model: The model's shape.
     ///   - keys: The file's configuration, for layouts that it chooses between; when writing, what ``keys(for:)`` made.
     static func addRules(to map: inout TensorMap, model: LanguageModelConfiguration, keys: JSONObject)
-
-    /// Whether a tensor of the file may be left unread, because it follows from others.
-    static func isRedundant(_ tensor: String) -> Bool
-}
-
-extension CheckpointFamily {
-    /// No tensor is redundant.
-    public static func isRedundant(_ tensor: String) -> Bool { false }
 }
 
 /// The families that Rondo reads and writes.

@@ -79,7 +79,7 @@ extension CheckpointFamily {
                 if found != part.shape { problems.append("'\(part.name)' should be \(part.shape), is \(found)") }
             }
         }
-        problems += files.names.filter { !used.contains($0) && !isRedundant($0) }
+        problems += files.names.filter { !used.contains($0) }
             .map { "unknown '\($0)' \(files.shape($0) ?? [])" }
         guard problems.isEmpty else {
             throw RondoError(

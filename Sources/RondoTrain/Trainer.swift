@@ -83,7 +83,7 @@ public struct Trainer: Sendable {
         try progress.configuration.validate()
         try corpus.requireFingerprint(progress.corpusFingerprint)
         let (text, streams) = try Self.layOut(corpus, tokenizer, progress.configuration)
-        let trained = try Self.restored(checkpoint, progress.configuration.adapters, base: base)
+        let trained = try Self.restored(checkpoint, progress.configuration, base: base)
         guard try trained.base.configuration == progress.configuration.model.completed() else {
             throw RondoError(
                 .corruptFile,
@@ -164,13 +164,14 @@ extension Trainer {
 
     /// What a checkpoint holds of a model.
     private static func restored(
-        _ checkpoint: String, _ adapters: TrainingConfiguration.Adapters, base: LanguageModel?
+        _ checkpoint: String, _ configuration: TrainingConfiguration, base: LanguageModel?
     ) throws -> TrainedModel {
-        guard adapters.isUsed else { return .whole(try LanguageModel(folder: checkpoint, averaged: false)) }
+        guard configuration.adapters.isUsed else { return .whole(try LanguageModel(folder: checkpoint, averaged: false)) }
         guard let base else {
             throw RondoError(.invalidArgument, "checkpoint '\(checkpoint)' holds adapters; their model is needed too")
         }
-        return .adapted(base: base, try ModelAdapters(folder: checkpoint, for: base))
+        let adapters = try ModelAdapters(folder: checkpoint, for: base, family: configuration.modelFamily)
+        return .adapted(base: base, adapters)
     }
 
     private mutating func restore(from folder: String) throws {

@@ -59,9 +59,29 @@ import Testing
         #expect(try trainer.model.parameters.fingerprint() == model.parameters.fingerprint())
     }
 
-    @Test func adaptersWithoutAModelAreRefused() {
+    @Test func adaptersWithoutAModelAndAveragesOfThemAreRefused() throws {
         let configuration = TinyRun.configuration { $0.adapters.loraRank = 2 }
         #expect(throws: RondoError.self) { try Trainer(configuration, corpus: TinyRun.corpus) }
+        var averaged = try self.configuration { $0.loraRank = 2 }
+        averaged.emaDecay = 0.9
+        #expect(throws: RondoError.self) { try Trainer(averaged, corpus: TinyRun.corpus, initial: base()) }
+    }
+
+    @Test func adaptersUnderTheNamesOfAFamilyGoOn() throws {
+        var shape = LanguageModelConfiguration(mixer: "gla", dModel: 16, nLayers: 1)
+        (shape.feedForward, shape.vocabSize) = (.swiGLU, 256)
+        var generator = Generator(seed: 2)
+        let model = try LanguageModel(shape, using: &generator)
+        let configuration = TinyRun.configuration {
+            $0.model = model.configuration
+            ($0.initialModel, $0.modelFamily) = ("base", "gla")
+            $0.adapters.loraRank = 2
+            $0.steps = 2
+        }
+        var trainer = try Trainer(configuration, corpus: TinyRun.corpus, initial: model)
+        let result = try trainer.run(store: FolderStore(), observer: Recorder())
+        let again = try Trainer(resuming: result.checkpoint, corpus: TinyRun.corpus, base: model)
+        #expect(again.step == 2)
     }
 
     @Test func aTextOfTokensIsMeasuredInBytes() throws {

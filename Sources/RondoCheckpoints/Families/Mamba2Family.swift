@@ -13,7 +13,7 @@ public enum Mamba2Family: CheckpointFamily {
     /// Reads the keys that Mamba-2 has.
     public static func configuration(from keys: inout ConfigurationReader) -> LanguageModelConfiguration {
         let backbone = MambaBackbone(from: &keys, vocabSize: 32_768, dModel: 4096, nLayers: 64, ties: false)
-        keys.ignore("time_step_rank", "norm_before_gate", "rms_norm")
+        keys.ignore("time_step_rank")
         keys.require("norm_before_gate", oneOf: [.bool(false)])
         keys.require("rms_norm", oneOf: [.bool(true)])
         var options = backbone.options
