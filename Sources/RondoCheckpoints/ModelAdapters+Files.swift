@@ -165,16 +165,18 @@ extension ModelAdapters {
     private static func stacked(
         _ path: String, _ parts: [(rows: Range<Int>, a: Tensor, b: Tensor)], outputs: Int
     ) throws -> LowRankAdapters.Entry {
-        let rank = parts.reduce(0) { $0 + $1.a.shape[0] }
-        var column = 0
+        // Written from one addition, all parts have the same A: then they are that one again.
+        let covered = parts.reduce(0) { $0 + $1.rows.count }
+        if covered == outputs, try parts.dropFirst().allSatisfy({ try $0.a.hasElements(of: parts[0].a) }) {
+            return LowRankAdapters.Entry(
+                path: path, a: parts[0].a, b: try Tensor.concatenate(parts.map(\.b), axis: 0))
+        }
         let columns = try parts.map { part in
             let own = part.a.shape[0]
-            defer { column += own }
             func zeros(_ count: Int) throws -> Tensor { try Tensor.zeros([count, own], dtype: part.b.dtype) }
             return try Tensor.concatenate(
                 [zeros(part.rows.lowerBound), part.b, zeros(outputs - part.rows.upperBound)], axis: 0)
         }
-        precondition(column == rank)
         return LowRankAdapters.Entry(
             path: path, a: try Tensor.concatenate(parts.map(\.a), axis: 0),
             b: try Tensor.concatenate(columns, axis: 1))
@@ -202,5 +204,13 @@ extension ModelAdapters {
             start = own.upperBound
             return part.name.hasSuffix(suffix) ? (String(part.name.dropLast(suffix.count)), own) : nil
         }
+    }
+}
+
+extension Tensor {
+    /// Whether shapes and all elements are equal.
+    fileprivate func hasElements(of other: Tensor) throws -> Bool {
+        guard shape == other.shape, count > 0 else { return shape == other.shape }
+        return try (self - other).abs().max().scalar() == 0
     }
 }

@@ -166,7 +166,9 @@ extension Trainer {
     private static func restored(
         _ checkpoint: String, _ configuration: TrainingConfiguration, base: LanguageModel?
     ) throws -> TrainedModel {
-        guard configuration.adapters.isUsed else { return .whole(try LanguageModel(folder: checkpoint, averaged: false)) }
+        guard configuration.adapters.isUsed else {
+            return .whole(try LanguageModel(folder: checkpoint, averaged: false))
+        }
         guard let base else {
             throw RondoError(.invalidArgument, "checkpoint '\(checkpoint)' holds adapters; their model is needed too")
         }

@@ -23,7 +23,8 @@ extension TrainingConfiguration {
             !adapters.isUsed || initialModel != nil, "adapters", "(without a model)",
             "used with initial_model: there must be a model to adapt")
         try requireValue(
-            !adapters.isUsed || emaDecay == 0, "ema_decay", emaDecay, "0 where adapters are trained: no average is kept")
+            !adapters.isUsed || emaDecay == 0, "ema_decay", emaDecay,
+            "0 where adapters are trained: no average of them is kept")
         try validateLength()
         try validateLoop()
         try validateMemory()

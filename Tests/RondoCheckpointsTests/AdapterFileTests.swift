@@ -31,6 +31,7 @@ import Testing
         #expect(ModelAdapters.isFolder(folder.path))
         #expect(try ModelAdapters.baseFolder(of: folder.path) == checkpoint.folder)
         let again = try ModelAdapters(folder: folder.path, for: model, family: family.modelType)
+        #expect(again.parameters.expectations == adapters.parameters.expectations)
         let (old, new) = (try adapters.applied(to: model), try again.applied(to: model))
         for (path, tensor) in zip(old.parameters.paths, old.parameters.tensors) {
             let other = try #require(new.parameters[path])
