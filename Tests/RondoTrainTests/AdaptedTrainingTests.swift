@@ -79,7 +79,9 @@ import Testing
             $0.steps = 2
         }
         var trainer = try Trainer(configuration, corpus: TinyRun.corpus, initial: model)
-        let result = try trainer.run(store: FolderStore(), observer: Recorder())
+        let store = try FolderStore()
+        defer { withExtendedLifetime(store) {} }
+        let result = try trainer.run(store: store, observer: Recorder())
         let again = try Trainer(resuming: result.checkpoint, corpus: TinyRun.corpus, base: model)
         #expect(again.step == 2)
     }
