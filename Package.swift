@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "RondoData", targets: ["RondoData"]),
         .library(name: "RondoTrain", targets: ["RondoTrain"]),
         .library(name: "RondoTracking", targets: ["RondoTracking"]),
+        .library(name: "RondoReproduce", targets: ["RondoReproduce"]),
     ],
     traits: [
         .trait(name: "OneDNN", description: "Use oneDNN for float32 GEMM (otherwise the package's own kernel)."),
@@ -64,11 +65,12 @@ let package = Package(
         library("RondoCheckpoints", ["RondoModels"]),
         library("RondoData", ["RondoTokenizers"]),
         library("RondoTrain", ["RondoModels", "RondoCheckpoints", "RondoData"]),
+        library("RondoReproduce", ["RondoTrain", "RondoTracking"]),
         library(
             "RondoCLI",
             [
-                "RondoTrain", "RondoCheckpoints", "RondoTracking", "RondoTokenizers", "RondoTemplates", "RondoMixers",
-                "RondoConformance",
+                "RondoReproduce", "RondoTrain", "RondoCheckpoints", "RondoTracking", "RondoTokenizers",
+                "RondoTemplates", "RondoMixers", "RondoConformance",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "rondo", dependencies: ["RondoCLI"], swiftSettings: swiftSettings),
@@ -88,6 +90,7 @@ let package = Package(
         tests("RondoCheckpoints", resources: [.copy("Vectors")]),
         tests("RondoData"),
         tests("RondoTrain", resources: [.copy("Vectors")]),
+        tests("RondoReproduce"),
         tests("RondoCLI"),
     ]
 )

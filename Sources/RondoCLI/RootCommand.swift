@@ -22,7 +22,8 @@ struct RootCommand: ParsableCommand {
             TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self,
             InspectCommand.self, LogitsCommand.self, ImportCommand.self, ExportCommand.self, QuantizeCommand.self,
             TokenizerCommand.self,
-            DescribeCommand.self, VerifyCommand.self, DoctorCommand.self, BenchCommand.self, CompletionsCommand.self,
+            DescribeCommand.self, VerifyCommand.self, ReproduceCommand.self, DoctorCommand.self, BenchCommand.self,
+            CompletionsCommand.self,
         ])
 
     /// The release, without which a bug report is worth little.

@@ -1,0 +1,68 @@
+public import RondoNN
+public import RondoTensor
+
+/// A module being trained on whatever loss it is given: the module, its optimiser, and what that remembers.
+///
+/// The small loop for tasks and experiments; ``Trainer`` is the large one for texts. A value: a copy trains on its own.
+public struct Learner<Model: Module>: Sendable {
+    /// What a step measured.
+    public struct Outcome: Sendable, Equatable {
+        /// The loss before the step.
+        public var loss: Double
+        /// The norm of all gradients before clipping.
+        public var gradientNorm: Double
+    }
+
+    /// The module as trained so far.
+    public private(set) var model: Model
+    /// The rule.
+    public let optimizer: any Optimizer
+    /// The largest norm of all gradients together; `nil` for no limit.
+    public let clipNorm: Double?
+    /// Steps done.
+    public private(set) var step = 0
+    private var state: OptimizerState
+
+    /// Begins.
+    ///
+    /// - Parameters:
+    ///   - model: The module.
+    ///   - optimizer: The rule.
+    ///   - clipNorm: The largest norm of all gradients together; `nil` for no limit.
+    /// - Throws: `RondoError` if a parameter is of a type that cannot be trained.
+    public init(_ model: Model, optimizer: any Optimizer, clipNorm: Double? = 1) throws {
+        self.model = model
+        self.optimizer = optimizer
+        self.clipNorm = clipNorm
+        state = try OptimizerState(for: optimizer, module: model)
+    }
+
+    /// Does one step.
+    ///
+    /// - Parameters:
+    ///   - rateMultiplier: What multiplies the learning rate.
+    ///   - loss: The loss of the module, a scalar.
+    /// - Returns: The measurements.
+    /// - Throws: `RondoError` of code `notFinite` if the loss or a gradient is not finite; then nothing has changed.
+    @discardableResult
+    public mutating func step(
+        rateMultiplier: Double = 1, _ loss: (Model) throws -> Tensor
+    ) throws -> Outcome {
+        let (value, gradients) = try model.valueAndGradients(loss)
+        let norm = try GradientNorm(of: gradients)
+        let outcome = Outcome(loss: try value.scalar(), gradientNorm: norm.value)
+        guard outcome.loss.isFinite, norm.value.isFinite else {
+            let culprit = norm.firstNonFinite.map { "the gradient of '\($0)'" } ?? "the loss (\(outcome.loss))"
+            throw RondoError(
+                .notFinite, "step \(step + 1): \(culprit) is not finite; lower the learning rate or clip the gradients")
+        }
+        try state.update(
+            &model, gradients: gradients, by: optimizer, rateMultiplier: rateMultiplier,
+            gradientScale: norm.scale(limit: clipNorm))
+        step += 1
+        return outcome
+    }
+
+    /// Changes the module between steps, as by pruning; its parameters must keep their paths and shapes.
+    public mutating func modify(_ change: (inout Model) throws -> Void) rethrows { try change(&model) }
+}
