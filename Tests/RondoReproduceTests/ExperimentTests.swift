@@ -1,4 +1,5 @@
 import RondoReproduce
+import RondoTracking
 import Testing
 
 @Suite struct ExperimentTests {
