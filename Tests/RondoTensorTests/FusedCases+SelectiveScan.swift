@@ -16,7 +16,10 @@ extension FusedCase {
                 try draw(channels), try draw(batch, channels, states),
             ]
             let length = batch * time * channels + states
-            cases.append(FusedCase(name: "selectiveScan", operation: SelectiveScan(), inputs: inputs, length: length))
+            for isSymmetric in [false, true] {
+                let scan = SelectiveScan(isSymmetric: isSymmetric)
+                cases.append(FusedCase(name: "selectiveScan", operation: scan, inputs: inputs, length: length))
+            }
         }
         // B and C are usually slices of one projection.
         let projection = try draw(2, 9, 11)

@@ -20,11 +20,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [(1, 33, 16), (3, 100, 5), (2, 17, 1)])
-    func stepsEqualTheSequence(_ batch: Int, _ channels: Int, _ states: Int) throws {
+    @Test(arguments: [(1, 33, 16), (3, 100, 5), (2, 17, 1)], [false, true])
+    func stepsEqualTheSequence(_ shape: (batch: Int, channels: Int, states: Int), isSymmetric: Bool) throws {
+        let (batch, channels, states) = shape
         let inputs = try Self.inputs(batch, 40, channels, states)
-        let expected = try SelectiveScan()(inputs)
-        var step = try SelectiveScanStep(a: inputs[2], d: inputs[5], batch: batch)
+        let expected = try SelectiveScan(isSymmetric: isSymmetric)(inputs)
+        var step = try SelectiveScanStep(a: inputs[2], d: inputs[5], batch: batch, isSymmetric: isSymmetric)
         var state = try inputs[6].copied()
         for t in 0..<40 {
             let now = try [0, 1, 3, 4].map { try inputs[$0].selecting(1, t) }

@@ -21,6 +21,7 @@ enum {
 
 typedef struct {
     int64_t batch, time, channels, states;
+    int64_t symmetric;    // whether the transition is 2 exp(dt A) - 1 instead of exp(dt A)
     const void *x, *dt;   // [batch, time, channels]
     const void *a;        // [channels, states]
     const void *b, *c;    // [batch, time, states]
@@ -49,6 +50,7 @@ void rk_selective_scan_backward(rk_type type, const rk_selective_scan *scan,
 
 typedef struct {
     int64_t channels, states;
+    int64_t symmetric;           // as above
     const void *x, *dt;          // [rows, channels], rows `x_row` and `dt_row` elements apart
     const void *a, *d;           // [channels, states], [channels]
     const void *b, *c;           // [rows, states], rows `b_row` and `c_row` elements apart

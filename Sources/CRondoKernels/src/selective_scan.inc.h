@@ -7,6 +7,7 @@
 // Gradients, with g = dy and l_t = dL/dh_t:
 //   l_t = g_t C_t + a_{t+1} l_{t+1};   through_t = sum_n l_t B_t;   along_t = sum_n l_t a_t h_{t-1} A
 //   dx_t = D g_t + dt_t through_t;   ddt_t = x_t through_t + along_t;   dA = sum_t l_t a_t h_{t-1} dt_t
+//   (with a_t = 2 exp(dt A) - 1, the a_t of along_t and dA is a_t + 1)
 //   dB_t = sum_d l_t dt_t x_t;   dC_t = sum_d g_t h_t;   dD = sum_t g_t x_t
 
 enum {
@@ -43,6 +44,12 @@ RK_INLINE V v_power_of_two(V z) {
     V n = v_round(z), f = z - n;
 #endif
     return v_scale_binary(v_fma(f, v_polynomial(power_terms, f), v_set(1)), n);
+}
+
+/// a_t from dt_t A log2(e): exp(dt A) in (0, 1], or 2 exp(dt A) - 1 in (-1, 1].
+RK_INLINE V selective_transition(V z, bool symmetric) {
+    V e = v_power_of_two(z);
+    return symmetric ? e + e - v_set(1) : e;
 }
 
 typedef struct {
@@ -152,7 +159,8 @@ RK_INLINE void selective_fetch(const selective_work *w, const void *rows, size_t
 
 /// Walks SELECTIVE_GROUP states from n on of one vector of channels through a chunk, keeps where they began, and adds
 /// their share of y.
-static void selective_advance(const selective_work *w, T *kept, size_t n, size_t v, size_t length) {
+RK_INLINE void selective_advance_as(const selective_work *w, T *kept, size_t n, size_t v, size_t length,
+                                    bool symmetric) {
     const T *dt = w->dt + v * SELECTIVE_ROWS, *x = w->x + v * SELECTIVE_ROWS, *b = w->b + n, *c = w->c + n;
     const size_t at = n * SELECTIVE_CHANNELS + v * LANES, states = w->states;
     T *y = w->y + v * SELECTIVE_ROWS;
@@ -165,12 +173,17 @@ static void selective_advance(const selective_work *w, T *kept, size_t n, size_t
     for (size_t t = 0; t < length; t++, b += states, c += states) {
         V step = v_load(dt + t * LANES), input = step * v_load(x + t * LANES), sum = v_load(y + t * LANES);
         for (int j = 0; j < SELECTIVE_GROUP; j++) {
-            h[j] = v_fma(v_power_of_two(step * r[j]), h[j], input * b[j]);
+            h[j] = v_fma(selective_transition(step * r[j], symmetric), h[j], input * b[j]);
             sum = v_fma(h[j], v_set(c[j]), sum);
         }
         v_store(y + t * LANES, sum);
     }
     for (int j = 0; j < SELECTIVE_GROUP; j++) v_store(w->state + at + j * SELECTIVE_CHANNELS, h[j]);
+}
+
+static void selective_advance(const selective_work *w, T *kept, size_t n, size_t v, size_t length) {
+    if (w->scan->symmetric) selective_advance_as(w, kept, n, v, length, true);
+    else selective_advance_as(w, kept, n, v, length, false);
 }
 
 /// y begins as D x.
@@ -218,7 +231,8 @@ static void k_selective_scan_forward(const rk_selective_scan *scan, size_t row, 
 // --- backward -------------------------------------------------------------------------------------
 
 /// The forward walk again, keeping every decay and state; adds g h_t to dc, which begins with the first vector.
-RK_INLINE void selective_replay(const selective_work *w, size_t n, size_t v, size_t length, bool first) {
+RK_INLINE void selective_replay(const selective_work *w, size_t n, size_t v, size_t length, bool first,
+                                bool symmetric) {
     const T *dt = w->dt + v * SELECTIVE_ROWS, *x = w->x + v * SELECTIVE_ROWS, *g = w->y + v * SELECTIVE_ROWS;
     const size_t at = n * SELECTIVE_CHANNELS + v * LANES, states = w->states;
     const T *b = w->b + n;
@@ -231,7 +245,7 @@ RK_INLINE void selective_replay(const selective_work *w, size_t n, size_t v, siz
     for (size_t t = 0; t < length; t++, b += states) {
         V step = v_load(dt + t * LANES), input = step * v_load(x + t * LANES), slope = v_load(g + t * LANES);
         for (int j = 0; j < SELECTIVE_GROUP; j++, decay += LANES, before += LANES, dc += LANES) {
-            V a = v_power_of_two(step * r[j]);
+            V a = selective_transition(step * r[j], symmetric);
             v_store(decay, a);
             v_store(before, h[j]);
             h[j] = v_fma(a, h[j], input * b[j]);
@@ -241,7 +255,8 @@ RK_INLINE void selective_replay(const selective_work *w, size_t n, size_t v, siz
 }
 
 /// Walks back through what selective_replay kept.
-RK_INLINE void selective_retreat(const selective_work *w, size_t n, size_t v, size_t length, bool first) {
+RK_INLINE void selective_retreat(const selective_work *w, size_t n, size_t v, size_t length, bool first,
+                                 bool symmetric) {
     const size_t at = n * SELECTIVE_CHANNELS + v * LANES, rows = v * SELECTIVE_ROWS, states = w->states;
     const size_t last = length - 1;
     const T *dt = w->dt + rows, *x = w->x + rows, *g = w->y + rows;
@@ -263,7 +278,8 @@ RK_INLINE void selective_retreat(const selective_work *w, size_t n, size_t v, si
             sum_through = v_fma(l, v_set(b[j]), sum_through);
             v_store(db + i, first ? l * input : v_fma(l, input, v_load(db + i)));
             carry[j] = l * v_load(decay + i);
-            V product = carry[j] * v_load(before + i);
+            // The derivative of a_t by dt A: a_t itself, or 2 exp(dt A) = a_t + 1.
+            V product = (symmetric ? carry[j] + l : carry[j]) * v_load(before + i);
             slope[j] = v_fma(product, step, slope[j]);
             sum_along = v_fma(product, r[j], sum_along);
         }
@@ -337,15 +353,17 @@ static void selective_store_gradients(const selective_work *w, const rk_selectiv
     }
 }
 
+RK_INLINE void selective_walk_as(const selective_work *w, size_t n, size_t v, size_t length, bool first,
+                                 bool symmetric) {
+    selective_replay(w, n, v, length, first, symmetric);
+    selective_retreat(w, n, v, length, first, symmetric);
+}
+
 /// One walk of a chunk forward and back.
 static void selective_walk(const selective_work *w, size_t n, size_t v, size_t length) {
-    if (v == 0) {
-        selective_replay(w, n, v, length, true);
-        selective_retreat(w, n, v, length, true);
-    } else {
-        selective_replay(w, n, v, length, false);
-        selective_retreat(w, n, v, length, false);
-    }
+    if (w->scan->symmetric) selective_walk_as(w, n, v, length, v == 0, true);
+    else if (v == 0) selective_walk_as(w, n, v, length, true, false);
+    else selective_walk_as(w, n, v, length, false, false);
 }
 
 static void selective_fetch_gradients(const selective_work *w, const rk_selective_scan_gradients *gradients,
@@ -414,7 +432,8 @@ static void k_selective_scan_step(const rk_selective_step *step, size_t row, siz
             for (size_t n = 0; n < states; n += LANES) {
                 T *at = state + channel * states + n;
                 const size_t rest = states - n;
-                V decay = v_power_of_two(doublings * v_load_up_to(a + channel * states + n, rest));
+                V rates = doublings * v_load_up_to(a + channel * states + n, rest);
+                V decay = selective_transition(rates, step->symmetric != 0);
                 V h = v_fma(decay, v_load_up_to(at, rest), input * v_load_up_to(b + n, rest));
                 v_store_up_to(at, h, rest);
                 sums[i] = v_fma(h, v_load_up_to(c + n, rest), sums[i]);

@@ -84,6 +84,10 @@ private enum MambaKeys {
                 "\(family): normalizes_parameters is \(mamba.normalizesParameters), which is the other of mamba and "
                     + "falcon_mamba")
         }
+        guard mamba.eigenvalues == .positive else {
+            throw RondoError(
+                .invalidArgument, "\(family): has no key for eigenvalues = symmetric; the model cannot be exported")
+        }
         var object = MambaBackbone.keys(for: model, expand: mamba.expand, convWidth: mamba.convWidth)
         object["state_size"] = .integer(mamba.stateSize)
         object["time_step_rank"] = .integer(mamba.timeStepRank ?? (model.dModel + 15) / 16)

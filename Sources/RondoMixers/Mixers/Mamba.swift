@@ -13,6 +13,8 @@ public struct Mamba: SequenceMixer {
         public var convWidth = 4
         /// The rank of the step size's map; a sixteenth of the model's width, rounded up, if `nil`.
         public var timeStepRank: Int?
+        /// The range of the transition's eigenvalues.
+        public var eigenvalues = EigenvalueRange.positive
         /// Whether the convolution has offsets.
         public var convBias = true
         /// Whether the input and output maps have offsets.
@@ -47,7 +49,8 @@ public struct Mamba: SequenceMixer {
         equations: """
             u, z = W_in x;  u = SiLU(conv(u))
             δ, B, C = W_x u;  Δ = softplus(W_Δ δ + b_Δ);  A = -exp(A_log)
-            h[d, n] = exp(Δ[d] A[d, n]) h⁻[d, n] + Δ[d] B[n] u[d]
+            a[d, n] = exp(Δ[d] A[d, n])              (2 exp(Δ A) - 1 if eigenvalues are symmetric)
+            h[d, n] = a[d, n] h⁻[d, n] + Δ[d] B[n] u[d]
             o[d] = Σ_n C[n] h[d, n] + D[d] u[d]
             y = W_out (o ⊙ SiLU(z))
             """,
@@ -63,6 +66,10 @@ public struct Mamba: SequenceMixer {
             $0.convBias = false
             $0.bias = true
             $0.normalizesParameters = true
+        },
+        MixerExample("negative eigenvalues", dModel: 4) {
+            $0.stateSize = 5
+            $0.eigenvalues = .symmetric
         },
     ]
 
@@ -117,6 +124,8 @@ public struct Mamba: SequenceMixer {
             ["ssm": try Tensor.zeros(shape, dtype: aLog.dtype), "conv": try conv.initialHistory(batch: batch)])
     }
 
+    private var isSymmetric: Bool { configuration.eigenvalues == .symmetric }
+
     /// Δ, B and C from u.
     private func parameters(_ u: Tensor) throws -> (dt: Tensor, b: Tensor, c: Tensor) {
         let (rank, states) = (timeStep.weight.shape[1], aLog.shape[1])
@@ -136,7 +145,7 @@ public struct Mamba: SequenceMixer {
         let parts = try input(x).split(2, axis: -1)
         let u = try conv(parts[0], history: &state["conv"]).silu()
         let (dt, b, c) = try parameters(u)
-        let scanned = try SelectiveScan()([u, dt, -aLog.exp(), b, c, skip, state["ssm"]])
+        let scanned = try SelectiveScan(isSymmetric: isSymmetric)([u, dt, -aLog.exp(), b, c, skip, state["ssm"]])
         state["ssm"] = scanned[1]
         state.advance(by: x.shape[1])
         return try output(scanned[0] * parts[1].silu())
@@ -144,7 +153,9 @@ public struct Mamba: SequenceMixer {
 
     /// One pass over the states in place.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        Stepper(mixer: self, scan: try SelectiveScanStep(a: -aLog.exp(), d: skip, batch: batch))
+        Stepper(
+            mixer: self,
+            scan: try SelectiveScanStep(a: -aLog.exp(), d: skip, batch: batch, isSymmetric: isSymmetric))
     }
 
     private struct Stepper: MixerStepper {
@@ -169,7 +180,8 @@ public struct Mamba: SequenceMixer {
             let u = try conv.reference(parts[0], history: &state["conv"]).silu()
             let (dt, b, c) = try parameters(u)
             let add = try (dt * u).expanded(at: 2) * b.expanded(at: 1)
-            state["ssm"] = try (dt.expanded(at: 2) * a).exp() * state["ssm"] + add
+            let positive = try (dt.expanded(at: 2) * a).exp()
+            state["ssm"] = try (isSymmetric ? positive * 2 - 1 : positive) * state["ssm"] + add
             let o = try (state["ssm"] * c.expanded(at: 1)).sum([2]) + skip * u
             return try output(o * parts[1].silu())
         }

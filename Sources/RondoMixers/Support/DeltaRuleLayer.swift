@@ -11,9 +11,9 @@ protocol DeltaRuleMixer: SequenceMixer {
 
 /// The range of a transition's eigenvalues.
 public enum EigenvalueRange: String, Codable, Sendable, CaseIterable {
-    /// 0 to 1: β = σ(·).
+    /// 0 to 1; of the delta rule β = σ(·).
     case positive
-    /// -1 to 1: β = 2 σ(·), which lets a state turn over, as tracking parity needs.
+    /// -1 to 1, which lets a state turn over, as tracking parity needs; of the delta rule β = 2 σ(·).
     case symmetric
 }
 

@@ -12,6 +12,7 @@ extension SelectiveScan {
         let final = try Tensor.uninitialized(dense[6].shape, dense[0].dtype)
         let checkpoints = try Tensor.uninitialized(extents.checkpointShape, dense[0].dtype)
         var scan = extents.description(dense, checkpoints)
+        scan.symmetric = isSymmetric ? 1 : 0
         (scan.y, scan.final) = (y.mutableBytes, final.mutableBytes)
         withUnsafePointer(to: scan) { scan in
             extents.forEachBlock { row, block in rk_selective_scan_forward(type, scan, row, block) }
@@ -31,7 +32,8 @@ extension SelectiveScan {
         let shares = [extents.blocks, batch, time, extents.states]
         let (db, dc, dinitial) = (try fresh(shares), try fresh(shares), try fresh(dense[6].shape))
         let (dy, dfinal) = (try cotangents[0]?.dense(), try cotangents[1]?.dense())
-        let scan = extents.description(dense, context.saved[7])
+        var scan = extents.description(dense, context.saved[7])
+        scan.symmetric = isSymmetric ? 1 : 0
         let gradients = rk_selective_scan_gradients(
             dy: dy?.bytes, dfinal: dfinal?.bytes, dx: dx.mutableBytes, ddt: ddt.mutableBytes, da: da.mutableBytes,
             dd: dd.mutableBytes, db: db.mutableBytes, dc: dc.mutableBytes, dinitial: dinitial.mutableBytes)

@@ -6,6 +6,9 @@
 /// yₜ[d]    = Σₙ Cₜ[n] hₜ[d, n] + D[d] xₜ[d]
 /// ```
 ///
+/// With symmetric eigenvalues the decay exp(dt A) in (0, 1] becomes 2 exp(dt A) - 1 in (-1, 1], and nothing else changes
+/// (Grazzi et al., "Unlocking State-Tracking in Linear RNNs Through Negative Eigenvalues", 2024).
+///
 /// Inputs: x and dt `[batch, time, channels]` (dt positive, after its softplus), A `[channels, N]` (negative),
 /// B and C `[batch, time, N]`, D `[channels]`, and the state before, `[batch, channels, N]`. Outputs: y
 /// `[batch, time, channels]`, and the state after.
@@ -16,8 +19,11 @@ public struct SelectiveScan: CPUFusedOperation {
     /// The name in error messages.
     public static let name = "selectiveScan"
 
+    /// Whether the decay is 2 exp(dt A) - 1 instead of exp(dt A).
+    public var isSymmetric: Bool
+
     /// Creates the operation.
-    public init() {}
+    public init(isSymmetric: Bool = false) { self.isSymmetric = isSymmetric }
 
     /// Refuses shapes that do not fit.
     public func validate(_ inputs: [Tensor]) throws {
@@ -41,7 +47,8 @@ public struct SelectiveScan: CPUFusedOperation {
         var outputs: [Tensor] = []
         for t in 0..<all.x.shape[1] {
             let (x, dt) = (try all.x.selecting(1, t), try all.dt.selecting(1, t))
-            let decay = try (dt.expanded(at: 2) * all.a).exp()
+            let positive = try (dt.expanded(at: 2) * all.a).exp()
+            let decay = isSymmetric ? try positive * 2 - 1 : positive
             state = try decay * state + (dt * x).expanded(at: 2) * all.b.selecting(1, t).expanded(at: 1)
             outputs.append(try (state * all.c.selecting(1, t).expanded(at: 1)).sum([2]) + all.d * x)
         }

@@ -6,6 +6,7 @@ internal import CRondoKernels
 public struct SelectiveScanStep: Sendable {
     private let a: Tensor
     private let d: Tensor
+    private let isSymmetric: Bool
     /// The latest y, `[batch, channels]`.
     ///
     /// Do not hold on to it across calls: that would force a copy.
@@ -17,8 +18,9 @@ public struct SelectiveScanStep: Sendable {
     ///   - a: A, `[channels, N]`, negative.
     ///   - d: D, `[channels]`.
     ///   - batch: how many sequences each call advances.
+    ///   - isSymmetric: whether the decay is 2 exp(dt A) - 1 instead of exp(dt A).
     /// - Throws: ``RondoError`` when the shapes do not fit.
-    public init(a: Tensor, d: Tensor, batch: Int) throws {
+    public init(a: Tensor, d: Tensor, batch: Int, isSymmetric: Bool = false) throws {
         guard a.rank == 2, batch > 0, d.shape == [a.shape[0]], d.dtype == a.dtype else {
             throw RondoError(
                 .shapeMismatch,
@@ -28,6 +30,7 @@ public struct SelectiveScanStep: Sendable {
         _ = try a.dtype.kernelType("SelectiveScanStep")
         self.a = try a.detached().dense()
         self.d = try d.detached().dense()
+        self.isSymmetric = isSymmetric
         output = try Tensor.zeros([batch, a.shape[0]], dtype: a.dtype)
     }
 
@@ -56,7 +59,7 @@ public struct SelectiveScanStep: Sendable {
         try state.mutateInPlace { _ in }
         try output.mutateInPlace { _ in }
         var step = rk_selective_step()
-        (step.channels, step.states) = (Int64(channels), Int64(states))
+        (step.channels, step.states, step.symmetric) = (Int64(channels), Int64(states), isSymmetric ? 1 : 0)
         (step.x, step.dt, step.b, step.c) = (rows[0].bytes, rows[1].bytes, rows[2].bytes, rows[3].bytes)
         (step.x_row, step.dt_row) = (Int64(rows[0].strides[0]), Int64(rows[1].strides[0]))
         (step.b_row, step.c_row) = (Int64(rows[2].strides[0]), Int64(rows[3].strides[0]))
