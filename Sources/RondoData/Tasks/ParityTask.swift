@@ -7,8 +7,8 @@ public struct ParityTask: SequenceTask {
         name: "parity",
         summary: "Is the number of ones so far odd?",
         definition: """
-            Input: bits (tokens 0 and 1), independent and fair. Asked at every position: the sum of the bits up to and \
-            including it, modulo 2. A length counts bits.
+            Input: bits (tokens 0 and 1), independent and fair. Asked at every position, or with `asks_at_end_only` at \
+            the last: the sum of the bits up to and including it, modulo 2. A length counts bits.
             """,
         source: "Grazzi et al., 2024 (prefix form); Minsky and Papert, 1969")
 
@@ -28,14 +28,14 @@ public struct ParityTask: SequenceTask {
     public var testLengths: [Int] { [40, 64, 128, 256] }
 
     /// Makes one example.
-    public func example(length: Int, using generator: inout Generator) -> TaskExample {
-        let bits = (0..<length).map { _ in Int32.random(in: 0...1, using: &generator) }
+    public func example(length: Int, using generator: inout Generator) throws -> TaskExample {
+        try requireLength(length >= 1, length, "1 or more")
+        let bits = generator.tokens(length, below: 2)
         var sum: Int32 = 0
-        var classes = bits.map { bit in
+        let classes = bits.map { bit in
             sum ^= bit
             return sum
         }
-        if asksAtEndOnly { for index in classes.indices.dropLast() { classes[index] = TaskExample.unasked } }
-        return TaskExample(tokens: bits, classes: classes)
+        return TaskExample(tokens: bits, classes: asksAtEndOnly ? classes.askedAtEndOnly : classes)
     }
 }

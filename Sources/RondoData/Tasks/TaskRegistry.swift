@@ -5,7 +5,20 @@ import RondoTensor
 public enum TaskRegistry {
     /// All tasks: one line each.
     public static let all: [any SequenceTask.Type] = [
-        ParityTask.self
+        ParityTask.self,
+        ModularArithmeticTask.self,
+        BracketedArithmeticTask.self,
+        GroupWordTask.self,
+        NParityTask.self,
+        DelayedMatchTask.self,
+        CopyingTask.self,
+        SelectiveCopyingTask.self,
+        InductionHeadsTask.self,
+        AssociativeRecallTask.self,
+        LatestRecallTask.self,
+        LatchingTask.self,
+        PasskeyTask.self,
+        ReberTask.self,
     ]
 
     /// The task of a name.
