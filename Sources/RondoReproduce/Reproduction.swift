@@ -39,19 +39,21 @@ public struct Reproduction {
     ///   - experiment: What is run.
     ///   - isFull: Whether its full parts run too.
     ///   - seed: The seed of everything random.
+    ///   - dataFolder: A folder with real data, for parts that can use it.
     ///   - onPart: Told the result of each part as it ends.
     ///   - onProgress: Told the part and what it is doing; it throws ``Interrupted`` to stop.
     /// - Returns: What it found.
     /// - Throws: ``Interrupted`` when asked to stop; errors of parts are results.
     public static func run(
-        _ experiment: Experiment, isFull: Bool, seed: UInt64, onPart: (PartResult) throws -> Void = { _ in },
+        _ experiment: Experiment, isFull: Bool, seed: UInt64, dataFolder: String? = nil,
+        onPart: (PartResult) throws -> Void = { _ in },
         onProgress: @escaping (_ part: String, _ text: String) throws -> Void = { _, _ in }
     ) throws -> Reproduction {
         var result = Reproduction(experiment: experiment, seed: seed, isFull: isFull, parts: [])
         for part in experiment.parts where isFull || !part.isFull {
             let clock = ContinuousClock.now
             let name = part.name
-            var trial = Trial(seed: seed, isFull: isFull) { try onProgress(name, $0) }
+            var trial = Trial(seed: seed, isFull: isFull, dataFolder: dataFolder) { try onProgress(name, $0) }
             var failure: String?
             do {
                 try trial.progress("...")

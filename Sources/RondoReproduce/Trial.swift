@@ -18,6 +18,8 @@ public struct Trial {
     public let seed: UInt64
     /// Whether `--full` was given.
     public let isFull: Bool
+    /// A folder with real data, if the user has one: see ``text()``.
+    public let dataFolder: String?
     /// Draws everything random that has no generator of its own.
     public var generator: Generator
     /// What was measured.
@@ -37,12 +39,15 @@ public struct Trial {
     /// - Parameters:
     ///   - seed: The seed of everything random.
     ///   - isFull: Whether the full mode runs.
+    ///   - dataFolder: A folder with real data.
     ///   - onProgress: Told what is being done; it may throw to stop.
     public init(
-        seed: UInt64, isFull: Bool = false, onProgress: @escaping (String) throws -> Void = { _ in }
+        seed: UInt64, isFull: Bool = false, dataFolder: String? = nil,
+        onProgress: @escaping (String) throws -> Void = { _ in }
     ) {
         self.seed = seed
         self.isFull = isFull
+        self.dataFolder = dataFolder
         self.onProgress = onProgress
         generator = Generator(seed: seed)
     }

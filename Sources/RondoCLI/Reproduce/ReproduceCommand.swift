@@ -40,6 +40,12 @@ struct ReproduceCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Folder for the reports.", valueName: "dir"), completion: .directory)
     var out: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Folder of real data (tinyshakespeare.txt, ETTh1.csv); else parts use Rondo's own text or made-up series.",
+            valueName: "dir"), completion: .directory)
+    var data: String?
+
     @Flag(help: "Leave out papers whose report of this mode and seed is in --out already.")
     var resume = false
 
@@ -59,6 +65,9 @@ struct ReproduceCommand: ParsableCommand {
     func run() throws {
         if list { return try printList() }
         let experiments = try all ? Experiments.all : slugs.map(Experiments.experiment)
+        if let data, FileSystem.kind(of: data) != .folder {
+            throw RondoError(.notFound, "--data \(data): no such folder")
+        }
         if let out { try FileSystem.makeFolder(out) }
         compute.apply()
         Interruption.listen()
@@ -93,7 +102,8 @@ struct ReproduceCommand: ParsableCommand {
         let result: Reproduction
         do {
             result = try Reproduction.run(
-                experiment, isFull: full, seed: seed, onPart: printer.show, onProgress: printer.progress)
+                experiment, isFull: full, seed: seed, dataFolder: data, onPart: printer.show,
+                onProgress: printer.progress)
         } catch is Reproduction.Interrupted {
             global.console.clearProgress()
             if let out { global.console.note("Stopped. To go on: the same command with --out \(out) --resume.") }
