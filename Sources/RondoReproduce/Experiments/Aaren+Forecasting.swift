@@ -13,7 +13,7 @@ extension Experiment {
         let series = try trial.hourlySeries()
         trial.note("Data: \(series.source). 96 hours are read, 96 forecast; five epochs, three seeds of each model.")
         var errors: [String: [Double]] = [:]
-        for mixer in ["aaren", "softmax_attention"] {
+        for mixer in ["aaren", "attention"] {
             for seed in 0..<3 {
                 var configuration = LanguageModelConfiguration(mixer: mixer, dModel: 64, nLayers: 2)
                 (configuration.norm, configuration.feedForward) = (.layer, .gelu)
@@ -25,13 +25,13 @@ extension Experiment {
         let last = try repeatingError(series)
         func mean(_ mixer: String) -> Double { (errors[mixer] ?? []).reduce(0, +) / 3 }
         trial.check(
-            "mean squared error of Aaren / of the Transformer", mean("aaren") / mean("softmax_attention"),
+            "mean squared error of Aaren / of the Transformer", mean("aaren") / mean("attention"),
             .within(0.9...1.1))
         trial.check("mean squared error of Aaren / of repeating the last value", mean("aaren") / last, .atMost(0.95))
-        trial.check("of the Transformer / of repeating the last value", mean("softmax_attention") / last, .atMost(0.95))
+        trial.check("of the Transformer / of repeating the last value", mean("attention") / last, .atMost(0.95))
         trial.table(
             "Mean squared error on the test months", ["model", "seeds", "mean"],
-            ["aaren", "softmax_attention"].map { mixer in
+            ["aaren", "attention"].map { mixer in
                 [mixer, (errors[mixer] ?? []).map(Figure.text).joined(separator: ", "), Figure.text(mean(mixer))]
             } + [["last value", "", Figure.text(last)]])
     }
