@@ -84,9 +84,9 @@ import Testing
         let cases: [(arguments: [String], status: Int32, hint: String)] = [
             ([], 2, "--all"), (["parity", "--all"], 2, "--all"), (["--all", "--length", "3"], 2, "--length"),
             (["parity", "--markdown", "--json"], 2, "--markdown"), (["parity", "--count", "-1"], 2, "--count"),
-            (["pairty"], 1, "did you mean 'parity'?"), (["parity", "--length", "0"], 1, "length 0"),
-            (["n_parity", "--options", #"{"m": 3}"#], 1, "unknown key 'm'"),
-            (["n_parity", "--options", #"{"n": 0}"#], 1, "n 0"), (["n_parity", "--options", "{n"], 1, "--options"),
+            (["pairty"], 1, "did you mean 'parity'?"), (["parity", "--length", "0"], 2, "length 0"),
+            (["n_parity", "--options", #"{"m": 3}"#], 2, "unknown key 'm'"),
+            (["n_parity", "--options", #"{"n": 0}"#], 2, "n 0"), (["n_parity", "--options", "{n"], 1, "--options"),
         ]
         for (arguments, status, hint) in cases {
             let outcome = try RondoProcess.run(["tasks", "show"] + arguments, in: folder.path)
