@@ -23,6 +23,7 @@ struct RootCommand: ParsableCommand {
             InspectCommand.self, LogitsCommand.self, ImportCommand.self, ExportCommand.self, QuantizeCommand.self,
             TokenizerCommand.self,
             TasksCommand.self,
+            DiagnoseCommand.self,
             DescribeCommand.self, VerifyCommand.self, ReproduceCommand.self, DoctorCommand.self, BenchCommand.self,
             CompletionsCommand.self,
         ])

@@ -5,9 +5,10 @@ import RondoTensor
 public enum Experiments {
     /// All of them: one line each.
     public static let all: [Experiment] = [
-        .aaren,
+        .stuffedMamba,
         .gla,
         .negativeEigenvalues,
+        .aaren,
     ]
 
     /// The experiment of a paper.

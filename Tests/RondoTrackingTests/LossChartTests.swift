@@ -96,9 +96,10 @@ import Testing
             [CurvePoint(0, 1e300), CurvePoint(1, -1e300)],
         ]
         for points in cases {
-            for style in [LossChart.Series.Style.smoothed, .points] {
-                let chart = LossChart(
+            for style in [LossChart.Series.Style.smoothed, .points, .scatter, .bars] {
+                var chart = LossChart(
                     title: "é", isLogarithmic: isLogarithmic, series: [.init(name: "x", points: points, style: style)])
+                chart.isXLogarithmic = isLogarithmic
                 #expect(!chart.svg().contains("nan"))
                 _ = try decode(chart.png(scale: 1))
                 _ = chart.terminalText(columns: 40, rows: 5)
@@ -112,5 +113,51 @@ import Testing
         #expect(lines.count == 9)
         #expect(lines.allSatisfy { $0.count <= 60 })
         #expect(text.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) })
+    }
+
+    @Test func dotsAndBarsHaveNoLines() throws {
+        let points = (1...8).map { CurvePoint(Double($0), Double($0 * $0 % 7)) }
+        func chart(_ style: LossChart.Series.Style) -> LossChart {
+            LossChart(title: "t", series: [.init(name: "x", points: points, style: style)])
+        }
+        let (scatter, bars) = (chart(.scatter).svg(), chart(.bars).svg())
+        #expect(scatter.components(of: "<circle") == 9)
+        #expect(!scatter.contains("line-first\""))
+        // The background is a rectangle too.
+        #expect(bars.components(of: "<rect") == 9)
+        let picture = try decode(chart(.bars).png(scale: 1))
+        #expect(picture.width == 800)
+    }
+
+    @Test func equalRatiosAreEqualDistances() {
+        var chart = LossChart(
+            title: "t",
+            series: [.init(name: "x", points: [1, 10, 100].map { CurvePoint($0, $0) }, style: .scatter)])
+        chart.isXLogarithmic = true
+        // The plot is 698 wide and begins at 78.
+        #expect(chart.svg().contains("cx=\"427\""))
+    }
+
+    @Test func heatMapsShadeTheirCells() {
+        let map = HeatMap(
+            title: "t", xLabel: "x", yLabel: "y", valueLabel: "v", columns: ["a", "b"], rows: ["1", "2"],
+            values: [[0, 1], [.nan, 0.5]])
+        let svg = map.svg()
+        #expect(svg.components(of: "fill-opacity") == 3)
+        #expect(svg.contains("fill-opacity=\"1\"") && svg.contains("fill-opacity=\"0.52\""))
+        #expect(!svg.contains("nan"))
+        var page = HTMLReport(title: "p")
+        page.chart(map)
+        #expect(page.text.contains("<figure>"))
+        let empty = HeatMap(title: "t", xLabel: "", yLabel: "", valueLabel: "", columns: [], rows: [], values: [])
+        #expect(empty.svg().hasSuffix("</svg>\n"))
+    }
+}
+
+extension String {
+    /// How often a text occurs.
+    fileprivate func components(of text: String) -> Int {
+        let (all, part) = (Array(utf8), Array(text.utf8))
+        return all.indices.count { all[$0...].starts(with: part) }
     }
 }

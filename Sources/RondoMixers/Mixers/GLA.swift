@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// Gated linear attention: every channel of the keys has a decay of its own that depends on the input.
-public struct GLA: SequenceMixer {
+public struct GLA: TransitionReporting {
     /// The shape of a GLA layer.
     public struct Configuration: MixerConfiguration {
         /// The number of heads.
@@ -153,6 +153,12 @@ public struct GLA: SequenceMixer {
                 q: parts.q, k: parts.k, v: parts.v, decay: parts.logDecay.exp(), state: &state["s"])
             return try output(norm(o).joiningHeads() * parts.gate)
         }
+    }
+
+    /// α, one for each key channel.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        return try ComplexTensor(real: projected(x).logDecay.exp().joiningHeads())
     }
 
     /// Visits `input`, `decay`, `norm` and `output`.

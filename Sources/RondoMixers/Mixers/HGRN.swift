@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// The hierarchically gated recurrent network: forget gates with a lower bound, real or complex states, an output gate.
-public struct HGRN: SequenceMixer {
+public struct HGRN: TransitionReporting {
     /// The shape of an HGRN layer.
     public struct Configuration: MixerConfiguration {
         /// The least value of every forget gate, in 0..<1: upper layers remember longer with larger ones.
@@ -122,6 +122,14 @@ public struct HGRN: SequenceMixer {
             (state[0], state[1]) = (h.real, h.imaginary)
             return try output(norm(gate * Tensor.concatenate([h.real, h.imaginary], axis: -1)))
         }
+    }
+
+    /// λ, turned by θ if complex.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        let forget = try gates(x).forget
+        guard let angle else { return try ComplexTensor(real: forget) }
+        return try ComplexTensor(modulus: forget, angle: angle)
     }
 
     /// Visits `input`, `angle`, `norm` and `output`.

@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// HGRN2: gated linear attention whose keys are what the forget gates let in.
-public struct HGRN2: SequenceMixer {
+public struct HGRN2: TransitionReporting {
     /// The shape of an HGRN2 layer.
     public struct Configuration: MixerConfiguration {
         /// The number of heads; each channel's state is as wide as a head.
@@ -119,6 +119,12 @@ public struct HGRN2: SequenceMixer {
 
     /// Queries, gates and values are maps of their own.
     public func blockCount(ofParameter path: String) -> Int { path == "input.weight" ? 3 : 1 }
+
+    /// f, one for each key channel.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        return try ComplexTensor(real: projected(x).logDecay.exp().joiningHeads())
+    }
 
     /// Visits `input`, `norm` and `output`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {

@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// The linear recurrent unit: a complex diagonal recurrence whose eigenvalues are kept inside the unit circle.
-public struct LRU: SequenceMixer {
+public struct LRU: TransitionReporting {
     /// The shape of an LRU layer.
     public struct Configuration: MixerConfiguration {
         /// The number of complex states; the model's width if `nil`.
@@ -145,6 +145,11 @@ public struct LRU: SequenceMixer {
             (state[0], state[1]) = (s.real, s.imaginary)
             return try outputs(s.real, s.imaginary, x)
         }
+    }
+
+    /// λ.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try eigenvalues().everywhere()
     }
 
     /// Visits `nu`, `theta`, `gamma`, `input`, `readout`, `skip` and `gate`.

@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// Mamba: a selective state-space model, whose step size, input and output vectors depend on the position.
-public struct Mamba: SequenceMixer {
+public struct Mamba: TransitionReporting {
     /// The shape of a Mamba layer.
     public struct Configuration: MixerConfiguration {
         /// States of each channel, N.
@@ -189,6 +189,15 @@ public struct Mamba: SequenceMixer {
 
     /// Both halves of the input map are maps of their own.
     public func blockCount(ofParameter path: String) -> Int { path == "input.weight" ? 2 : 1 }
+
+    /// exp(Δ A), one for each channel and state.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        var history = state["conv"]
+        let u = try conv(input(x).split(2, axis: -1)[0], history: &history).silu()
+        let decay = try (parameters(u).dt.expanded(at: 3) * -aLog.exp()).exp()
+        return try ComplexTensor(real: decay.reshaped([x.shape[0], x.shape[1], -1]))
+    }
 
     /// Visits `input`, `conv`, `parameters`, `time_step`, `a_log`, `skip` and `output`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {

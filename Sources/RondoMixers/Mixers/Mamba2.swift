@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// Mamba-2: a state-space model with one decay for each head, which makes it a linear attention.
-public struct Mamba2: SequenceMixer {
+public struct Mamba2: TransitionReporting {
     /// The shape of a Mamba-2 layer.
     public struct Configuration: MixerConfiguration {
         /// States of each channel, N.
@@ -27,6 +27,20 @@ public struct Mamba2: SequenceMixer {
         public var gateBeforeNorm = true
         /// Added to the mean square in the norm before the output.
         public var normEpsilon = 1e-5
+        /// Multiplies the step sizes: what is kept and what is written, of a model that has not learned to forget.
+        public var timeStepScale = 1.0
+        /// Multiplies log a; above 1 it forgets more.
+        public var decayScale = 1.0
+        /// Multiplies a, above 0 and at most 1; below 1 it forgets more.
+        public var retention = 1.0
+        /// Multiplies B; below 1 it writes less.
+        public var writeScale = 1.0
+        /// The largest norm of a head's state, to which larger ones are scaled; no limit if `nil`.
+        ///
+        /// Such a state can only be computed position by position.
+        public var maxStateNorm: Double?
+        /// How many positions a state holds, older ones being taken off exactly; all if `nil`.
+        public var stateWindow: Int?
 
         /// Creates the defaults.
         public init() {}
@@ -48,6 +62,27 @@ public struct Mamba2: SequenceMixer {
             if let timeStepMax {
                 try requireValue(timeStepMax > timeStepMin, "time_step_max", timeStepMax, "above time_step_min")
             }
+            try validateForgetting()
+        }
+
+        private func validateForgetting() throws {
+            let scales = [
+                ("time_step_scale", timeStepScale), ("decay_scale", decayScale), ("write_scale", writeScale),
+            ]
+            for (name, scale) in scales {
+                try requireValue(scale > 0 && scale.isFinite, name, scale, "above 0")
+            }
+            try requireValue(retention > 0 && retention <= 1, "retention", retention, "above 0 and at most 1")
+            if let maxStateNorm {
+                try requireValue(
+                    maxStateNorm > 0 && maxStateNorm.isFinite, "max_state_norm", maxStateNorm, "above 0")
+                try requireValue(
+                    stateWindow == nil, "max_state_norm", maxStateNorm,
+                    "absent with state_window: a state that was scaled is no sum any more")
+            }
+            if let stateWindow {
+                try requireValue((1...1 << 20).contains(stateWindow), "state_window", stateWindow, "from 1 to 1048576")
+            }
         }
 
         func heads(_ dModel: Int) -> Int { expand * dModel / min(headSize, expand * dModel) }
@@ -65,7 +100,13 @@ public struct Mamba2: SequenceMixer {
             y = W_out RMSNorm(o ⊙ SiLU(z))                       normalised in each group of heads
             """,
         source: "Dao and Gu, Transformers are SSMs, 2024, section 7",
-        complexity: "sequence O(T E (D + N + chunk)); step O(E (D + N)); state E N + conv_width - 1 rows, E = expand D")
+        complexity: "sequence O(T E (D + N + chunk)); step O(E (D + N)); state E N + conv_width - 1 rows, E = expand D",
+        notes: """
+            A model that was trained on texts too short for its state does not forget, and its state overflows in longer \
+            ones (Chen et al., Stuffed Mamba, 2024). Without further training, decay_scale, retention and write_scale make \
+            it forget more or write less, max_state_norm bounds a head's state, and state_window keeps what the last r \
+            positions wrote: S - (a of these positions) S⁻ʳ, at twice the cost and r rows of memory.
+            """)
 
     /// Shapes for laws and documentation.
     public static let examples: [MixerExample<Configuration>] = [
@@ -83,6 +124,21 @@ public struct Mamba2: SequenceMixer {
             $0.stateSize = 7
             $0.timeStepMin = 0.01
             $0.timeStepMax = 0.3
+        },
+        MixerExample("a window of the state", dModel: 4) {
+            $0.headSize = 2
+            $0.groups = 2
+            $0.stateSize = 3
+            $0.stateWindow = 3
+            $0.retention = 0.9
+        },
+        MixerExample("a bounded state", dModel: 3) {
+            $0.headSize = 3
+            $0.stateSize = 4
+            $0.maxStateNorm = 0.02
+            $0.timeStepScale = 2
+            $0.decayScale = 1.5
+            $0.writeScale = 0.8
         },
     ]
 
@@ -131,18 +187,22 @@ public struct Mamba2: SequenceMixer {
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
         let (heads, inner) = (aLog.shape[0], norm.weight.shape[0])
-        let shape = [batch, heads, configuration.stateSize, inner / heads]
-        return MixerState(
-            batch: batch,
-            ["ssm": try Tensor.zeros(shape, dtype: aLog.dtype), "conv": try conv.initialHistory(batch: batch)])
+        let zeros = try Tensor.zeros([batch, heads, configuration.stateSize, inner / heads], dtype: aLog.dtype)
+        let history = try conv.initialHistory(batch: batch)
+        guard let window = configuration.stateWindow else {
+            return MixerState(batch: batch, ["ssm": zeros, "conv": history])
+        }
+        let width = configuration.groups * configuration.stateSize + inner + heads
+        let writes = try Tensor.zeros([batch, window, width], dtype: aLog.dtype)
+        return MixerState(batch: batch, ["ssm": zeros, "conv": history, "old": zeros, "writes": writes])
     }
 
-    /// What the recurrence reads: C, B `[..., G, N]`, u `[..., H, P]`, Δ and log a `[..., H]`.
-    private struct Parts {
+    /// What the recurrence reads: C, B `[..., G, N]`, u and Δ u `[..., H, P]`, log a `[..., H]`.
+    struct Parts {
         var c: Tensor
         var b: Tensor
         var u: Tensor
-        var dt: Tensor
+        var v: Tensor
         var logDecay: Tensor
     }
 
@@ -165,10 +225,20 @@ public struct Mamba2: SequenceMixer {
         if configuration.timeStepMin > 0 || configuration.timeStepMax != nil {
             steps = try steps.clamped(configuration.timeStepMin, configuration.timeStepMax ?? .infinity)
         }
+        if configuration.timeStepScale != 1 { steps = try steps * configuration.timeStepScale }
+        let b = try mixed.channels(inner..<inner + shared).splittingHeads(configuration.groups)
+        let u = try mixed.channels(0..<inner).splittingHeads(heads)
         return Parts(
             c: try mixed.channels(inner + shared..<inner + 2 * shared).splittingHeads(configuration.groups),
-            b: try mixed.channels(inner..<inner + shared).splittingHeads(configuration.groups),
-            u: try mixed.channels(0..<inner).splittingHeads(heads), dt: steps, logDecay: try -(steps * aLog.exp()))
+            b: configuration.writeScale == 1 ? b : try b * configuration.writeScale,
+            u: u, v: try u * steps.expanded(at: -1), logDecay: try logDecay(steps))
+    }
+
+    private func logDecay(_ steps: Tensor) throws -> Tensor {
+        let own = try -(steps * aLog.exp())
+        guard configuration.decayScale != 1 || configuration.retention != 1 else { return own }
+        let extra = try Tensor.full([], configuration.retention, dtype: .float64).log().scalar()
+        return try own.affine(configuration.decayScale, extra)
     }
 
     private func outputs(_ o: Tensor, _ parts: Parts, z: Tensor) throws -> Tensor {
@@ -184,42 +254,50 @@ public struct Mamba2: SequenceMixer {
         return try Normalization(.rms, epsilon: norm.epsilon)([groups])[0].joiningHeads() * norm.weight
     }
 
-    /// Products for all positions, then linear attention with a scalar decay, chunk by chunk.
+    /// Products for all positions, then linear attention with a scalar decay, chunk by chunk; with a bounded state,
+    /// position by position.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+        guard configuration.maxStateNorm == nil else { return try reference(x, state: &state) }
         try requireInput(x, state: state)
         let (z, mixed, dt) = try projected(x)
         let parts = try parts(conv(mixed, history: &state["conv"]), dt)
-        let v = try parts.u * parts.dt.expanded(at: -1)
-        let result = try LinearAttention(decay: .scalar, keepsIntermediates: v.requiresGradient)([
-            parts.c, parts.b, v, state["ssm"], parts.logDecay,
+        let result = try LinearAttention(decay: .scalar, keepsIntermediates: parts.v.requiresGradient)([
+            parts.c, parts.b, parts.v, state["ssm"], parts.logDecay,
         ])
         state["ssm"] = result[1]
+        let o = try configuration.stateWindow.map { try withoutOld(result[0], parts, window: $0, state: &state) }
         state.advance(by: x.shape[1])
-        return try outputs(result[0], parts, z: z)
+        return try outputs(o ?? result[0], parts, z: z)
     }
 
-    /// One pass over S in place.
+    /// One pass over S in place; a window or a bound of the state by the equations.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        stepper(batch: batch) { x, state in
+        let isPlain = configuration.stateWindow == nil && configuration.maxStateNorm == nil
+        return stepper(batch: batch) { x, state in
             let (z, mixed, dt) = try projected(x)
             let parts = try parts(conv.step(mixed, history: &state["conv"]), dt)
+            guard isPlain else { return try outputs(position(parts, state: &state), parts, z: z) }
             let o = try LinearAttention(decay: .scalar).step(
-                q: parts.c, k: parts.b, v: parts.u * parts.dt.expanded(at: -1), g: parts.logDecay, state: &state["ssm"])
+                q: parts.c, k: parts.b, v: parts.v, g: parts.logDecay, state: &state["ssm"])
             return try outputs(o, parts, z: z)
         }
     }
 
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-        let shared = aLog.shape[0] / configuration.groups
-        return try scanning(x, state: &state) { x, state in
+        try scanning(x, state: &state) { x, state in
             let (z, mixed, dt) = try projected(x)
             let parts = try parts(conv.reference(mixed, history: &state["conv"]), dt)
-            let (b, c) = (try parts.b.repeatingHeads(shared), try parts.c.repeatingHeads(shared))
-            let add = try b.expanded(at: 3) * (parts.u * parts.dt.expanded(at: -1)).expanded(at: 2)
-            state["ssm"] = try parts.logDecay.exp().reshaped([-1, aLog.shape[0], 1, 1]) * state["ssm"] + add
-            return try outputs((state["ssm"] * c.expanded(at: 3)).sum([2]), parts, z: z)
+            return try outputs(position(parts, state: &state), parts, z: z)
         }
+    }
+
+    /// exp(Δ A), one for each head; a bound of the state does not count.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        let (_, mixed, dt) = try projected(x)
+        var history = state["conv"]
+        return try ComplexTensor(real: parts(conv(mixed, history: &history), dt).logDecay.exp())
     }
 
     /// Visits `input`, `conv`, `time_step_bias`, `a_log`, `skip`, `norm` and `output`.

@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// The recurrent block of Griffin around the real-gated linear recurrent unit (RG-LRU).
-public struct RGLRU: SequenceMixer {
+public struct RGLRU: TransitionReporting {
     /// The shape of a Griffin recurrent block.
     public struct Configuration: MixerConfiguration {
         /// The nonlinearity of the output gate.
@@ -180,6 +180,14 @@ public struct RGLRU: SequenceMixer {
 
     /// Both halves of the input map are maps of their own.
     public func blockCount(ofParameter path: String) -> Int { path == "input.weight" ? 2 : 1 }
+
+    /// a.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        var history = state["conv"]
+        let u = try conv(input(x).split(2, axis: -1)[0], history: &history)
+        return try ComplexTensor(real: gates(u, isFirst: first(state, time: x.shape[1])).keep)
+    }
 
     /// Visits `input`, `conv`, `gates.weight`, `gate_bias`, `lambda` and `output`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {

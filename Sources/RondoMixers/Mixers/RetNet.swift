@@ -2,7 +2,7 @@ public import RondoNN
 public import RondoTensor
 
 /// Multi-scale retention: linear attention with a fixed decay for each head and rotary positions.
-public struct RetNet: SequenceMixer {
+public struct RetNet: TransitionReporting {
     /// The shape of a retention layer.
     public struct Configuration: MixerConfiguration {
         /// The number of heads.
@@ -135,6 +135,11 @@ public struct RetNet: SequenceMixer {
                 q: q.squeezed(1), k: k.squeezed(1), v: v.squeezed(1), decay: decay, state: &state["s"])
             return try output(norm(o).joiningHeads() * gate.squeezed(1))
         }
+    }
+
+    /// γ, one for each head.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try ComplexTensor(real: logDecay.tensor.exp()).everywhere()
     }
 
     /// Visits `input`, `norm` and `output`.

@@ -2,7 +2,7 @@ import RondoNN
 public import RondoTensor
 
 /// S4D: structured state spaces with diagonal dynamics.
-public struct S4D: SequenceMixer {
+public struct S4D: TransitionReporting {
     /// The shape of an S4D layer.
     public struct Configuration: MixerConfiguration {
         /// States of each channel, N: real numbers, N / 2 complex ones.
@@ -142,6 +142,11 @@ public struct S4D: SequenceMixer {
     /// Both maps of a gated linear unit.
     public func blockCount(ofParameter path: String) -> Int {
         path == "mixing.map.weight" && configuration.mixing == .gatedLinear ? 2 : 1
+    }
+
+    /// λ of all channels; their conjugates are left out.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try dynamics.system(configuration.discretization).lambda.everywhere()
     }
 
     /// Visits `dynamics`, `skip` and `mixing`.

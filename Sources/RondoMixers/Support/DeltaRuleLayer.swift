@@ -5,7 +5,7 @@ import RondoTensor
 ///
 /// One computation behind three names of the registry: ``DeltaNet`` has no decay, ``GatedDeltaNet`` has one,
 /// ``DeltaProduct`` takes several steps a position.
-protocol DeltaRuleMixer: SequenceMixer {
+protocol DeltaRuleMixer: TransitionReporting {
     var layer: DeltaRuleLayer { get set }
 }
 
@@ -153,6 +153,17 @@ struct DeltaRuleLayer: Module {
         return try -(steps * aLog.exp())
     }
 
+    /// By what the part of S along the key is multiplied, for each step and head, `[batch, time, steps heads]`.
+    func factorsAlongKeys(_ x: Tensor, state: MixerState) throws -> Tensor {
+        var state = state
+        let parts = try parts(x) { try conv?($0, history: &state["conv"]) ?? $0 }
+        let factors = try parts.beta.enumerated().map { step, beta in
+            guard step == 0, let logDecay = parts.logDecay else { return try 1 - beta }
+            return try (1 - beta) * logDecay.exp()
+        }
+        return try Tensor.concatenate(factors, axis: -1)
+    }
+
     private func outputs(_ o: Tensor, gate: Tensor?) throws -> Tensor {
         let read = try norm(o).joiningHeads()
         return try output(gate.map { try read * $0 } ?? read)
@@ -239,6 +250,12 @@ extension DeltaRuleMixer {
     /// One pass over S in place.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
         stepper(batch: batch) { [layer] x, state in try layer.step(x, state: &state) }
+    }
+
+    /// Of each head and step the factor along the key: 1 - β, times the decay.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        return try ComplexTensor(real: layer.factorsAlongKeys(x, state: state))
     }
 
     /// The equations, position by position.

@@ -38,7 +38,7 @@ public enum CandidateActivation: String, Codable, Sendable, CaseIterable {
 }
 
 /// Cells whose gates see the input alone, so that h = keep ⊙ h⁻ + add is a scan: all that minGRU and minLSTM share.
-protocol MinimalCellMixer: SequenceMixer where Configuration == MinimalCellConfiguration {
+protocol MinimalCellMixer: TransitionReporting where Configuration == MinimalCellConfiguration {
     /// The maps that a position needs: gates and candidate.
     static var mapCount: Int { get }
     /// To the gates and the candidate, `[mapCount E D, D]`.
@@ -99,6 +99,12 @@ extension MinimalCellMixer {
             state["h"] = try keep * state["h"] + add
             return try output(state["h"])
         }
+    }
+
+    /// What stays of the state.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try requireInput(x, state: state)
+        return try ComplexTensor(real: gates(input(x).split(Self.mapCount, axis: -1)).keep)
     }
 
     /// Gates and candidate are maps of their own.

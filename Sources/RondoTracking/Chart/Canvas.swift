@@ -23,6 +23,10 @@ struct Canvas {
             stroke([points.map { Position($0.x * scale, $0.y * scale) }], width: width * scale, ink)
         case .disc(let center, let radius, let ink):
             stroke([[Position(center.x * scale, center.y * scale)]], width: 2 * radius * scale, ink)
+        case .area(let first, let second, let opacity, let ink):
+            fill(
+                rows: pixels(first.y * scale, second.y * scale, limit: height),
+                columns: pixels(first.x * scale, second.x * scale, limit: width), opacity: opacity, ink)
         case .text(let text, let origin, let size, let anchor, let isRotated, let ink):
             let shift: Double
             switch anchor {
@@ -41,6 +45,18 @@ struct Canvas {
             }
             stroke(strokes, width: size * 0.095 * scale, ink)
         }
+    }
+
+    private func pixels(_ low: Double, _ high: Double, limit: Int) -> Range<Int> {
+        let start = max(0, min(limit, Int(low.rounded())))
+        return start..<max(start, min(limit, Int(high.rounded())))
+    }
+
+    private mutating func fill(rows: Range<Int>, columns: Range<Int>, opacity: Double, _ ink: Ink) {
+        for row in rows {
+            for column in columns { coverage[row * width + column] = Float(min(max(opacity, 0), 1)) }
+        }
+        blend(ink, rows: rows, columns: columns)
     }
 
     /// Draws lines with round ends; parts that overlap are not drawn twice.

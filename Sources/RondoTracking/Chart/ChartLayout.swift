@@ -20,12 +20,20 @@ private struct ChartLayout {
         self.chart = chart
         series = chart.drawable
         let points = series.flatMap(\.points)
-        xAxis = Axis(values: points.map(\.step), isTight: true, tickCount: 8)
-        yAxis = Axis(values: points.map(\.value), isLogarithmic: chart.isLogarithmic, tickCount: 6)
+        let bars = series.filter { $0.style == .bars }
+        // Bars reach half their width beyond their points, and down to zero.
+        let reach = bars.compactMap { Self.barWidth($0) }.max() ?? 0
+        let ends = bars.flatMap(\.points).flatMap { [$0.step - reach / 2, $0.step + reach / 2] }
+        xAxis = Axis(
+            values: points.map(\.step) + ends.filter { !chart.isXLogarithmic || $0 > 0 },
+            isLogarithmic: chart.isXLogarithmic, isTight: true, tickCount: 8)
+        let floor = bars.isEmpty || chart.isLogarithmic ? [] : [0.0]
+        yAxis = Axis(values: points.map(\.value) + floor, isLogarithmic: chart.isLogarithmic, tickCount: 6)
         drawGrid()
         drawLabels()
         // Validation dots lie above training lines whatever the order of the curves.
-        for (index, curve) in series.enumerated() where curve.style != .points { draw(curve, index) }
+        for (index, curve) in series.enumerated() where curve.style == .bars { draw(curve, index) }
+        for (index, curve) in series.enumerated() where ![.points, .bars].contains(curve.style) { draw(curve, index) }
         for (index, curve) in series.enumerated() where curve.style == .points { draw(curve, index) }
         drawLegend()
     }
@@ -84,6 +92,12 @@ private struct ChartLayout {
             let faint: Ink = index == 0 ? .firstFaint : .grid
             line(curve.points.thinned(to: 1400).map(position), 1, faint)
             line(curve.points.smoothed().thinned(to: 1400).map(position), 2.2, ink(index))
+        case .scatter:
+            for position in curve.points.map(position) {
+                drawing.elements.append(.disc(position, radius: curve.points.count > 200 ? 1.6 : 2.6, ink(index)))
+            }
+        case .bars:
+            drawBars(curve, index)
         case .points:
             let positions = curve.points.map(position)
             line(positions, 1.4, ink(index))
@@ -93,24 +107,49 @@ private struct ChartLayout {
         }
     }
 
+    private mutating func drawBars(_ curve: LossChart.Series, _ index: Int) {
+        guard let width = Self.barWidth(curve) else { return }
+        for point in curve.points {
+            let left = x(max(0, xAxis.fraction(point.step - width / 2)))
+            let right = x(min(1, xAxis.fraction(point.step + width / 2)))
+            let (top, bottom) = (position(point).y, y(chart.isLogarithmic ? 0 : yAxis.fraction(0)))
+            drawing.elements.append(
+                .area(
+                    Position(left, min(top, bottom)), Position(right, max(top, bottom)),
+                    opacity: series.count > 1 ? 0.45 : 0.75, ink(index)))
+        }
+    }
+
+    /// The distance of neighbouring points; `nil` if there is none.
+    private static func barWidth(_ curve: LossChart.Series) -> Double? {
+        guard !curve.points.isEmpty else { return nil }
+        let distances = zip(curve.points, curve.points.dropFirst()).map { $1.step - $0.step }.filter { $0 > 0 }
+        return distances.min() ?? 1
+    }
+
     /// In the upper right corner, where falling curves leave room.
     private mutating func drawLegend() {
         let named = series.enumerated().map { index, curve in
-            let last = (curve.style == .points ? curve.points : curve.points.smoothed()).last
-            return (
-                index: index, style: curve.style,
-                text: last.map { "\(curve.name)  \(Axis.fixed($0.value, decimals: 3))" } ?? curve.name
-            )
+            (index: index, style: curve.style, text: Self.legend(curve))
         }
         let width = named.map { StrokeFont.width($0.text, size: 13) }.max() ?? 0
         for (row, entry) in named.enumerated() {
             let height = y(1) + 18 + Double(row) * 21
             let start = x(1) - width - 52
-            line([Position(start, height), Position(start + 28, height)], 2.2, ink(entry.index))
-            if entry.style == .points {
+            if entry.style != .scatter {
+                line([Position(start, height), Position(start + 28, height)], 2.2, ink(entry.index))
+            }
+            if entry.style == .points || entry.style == .scatter {
                 drawing.elements.append(.disc(Position(start + 14, height), radius: 3.4, ink(entry.index)))
             }
             text(entry.text, start + 38, height + 4.6, size: 13, .start)
         }
+    }
+
+    /// The name, and the last value where the order of points means something.
+    private static func legend(_ curve: LossChart.Series) -> String {
+        guard curve.style != .scatter, curve.style != .bars else { return curve.name }
+        let last = (curve.style == .points ? curve.points : curve.points.smoothed()).last
+        return last.map { "\(curve.name)  \(Axis.fixed($0.value, decimals: 3))" } ?? curve.name
     }
 }

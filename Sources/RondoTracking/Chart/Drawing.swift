@@ -87,6 +87,8 @@ struct Drawing: Sendable {
     enum Element: Sendable {
         case line([Position], width: Double, Ink)
         case disc(Position, radius: Double, Ink)
+        /// A rectangle between its upper left and its lower right corner, which what lies below shines through.
+        case area(Position, Position, opacity: Double, Ink)
         /// Text whose baseline starts, is centred or ends at a position; upwards if rotated.
         case text(String, Position, size: Double, Anchor, isRotated: Bool, Ink)
     }
@@ -120,6 +122,8 @@ extension Drawing.Element {
         switch self {
         case .line(let points, let width, let ink): return .line(points.map(moved), width: width, ink)
         case .disc(let center, let radius, let ink): return .disc(moved(center), radius: radius, ink)
+        case .area(let first, let second, let opacity, let ink):
+            return .area(moved(first), moved(second), opacity: opacity, ink)
         case .text(let text, let origin, let size, let anchor, let isRotated, let ink):
             return .text(text, moved(origin), size: size, anchor, isRotated: isRotated, ink)
         }

@@ -18,7 +18,7 @@ public struct CurvePoint: Sendable, Equatable {
     }
 }
 
-/// A picture of loss curves over training steps, as SVG, PNG or text.
+/// A picture of curves, above all of loss over training steps, as SVG, PNG or text.
 public struct LossChart: Sendable {
     /// A curve and how to show it.
     public struct Series: Sendable {
@@ -30,6 +30,11 @@ public struct LossChart: Sendable {
             case mean
             /// A line with a dot at each value, for validation results.
             case points
+            /// Dots alone, for points in no order.
+            case scatter
+            /// Bars that stand on zero (on the lower edge of a logarithmic axis), for shares of ranges: steps are the
+            /// middles of ranges of one width.
+            case bars
         }
 
         /// The name in the legend.
@@ -60,6 +65,8 @@ public struct LossChart: Sendable {
     public var yLabel: String
     /// Whether the vertical axis is logarithmic; values up to zero are then not drawn.
     public var isLogarithmic: Bool
+    /// Whether the horizontal axis is logarithmic; points at steps up to zero are then not drawn.
+    public var isXLogarithmic = false
     /// The curves; the first twelve have colours of their own.
     public var series: [Series]
 
@@ -130,6 +137,7 @@ public struct LossChart: Sendable {
             curve.points.removeAll { point in
                 // The comparisons are false for NaN; the bound keeps differences finite.
                 !(abs(point.step) < 1e100 && abs(point.value) < 1e100) || (isLogarithmic && point.value < 1e-100)
+                    || (isXLogarithmic && point.step < 1e-100)
             }
             return curve
         }

@@ -37,6 +37,11 @@ enum SVG {
             return
                 "<circle class=\"fill-\(ink)\" cx=\"\(number(center.x))\" cy=\"\(number(center.y))\" "
                 + "r=\"\(number(radius))\"/>"
+        case .area(let first, let second, let opacity, let ink):
+            return
+                "<rect class=\"fill-\(ink)\" x=\"\(number(first.x))\" y=\"\(number(first.y))\" "
+                + "width=\"\(number(second.x - first.x))\" height=\"\(number(second.y - first.y))\" "
+                + "fill-opacity=\"\(number(opacity))\"/>"
         case .text(let text, let origin, let size, let anchor, let isRotated, let ink):
             let place = "x=\"\(number(origin.x))\" y=\"\(number(origin.y))\""
             let turn = isRotated ? " transform=\"rotate(-90 \(number(origin.x)) \(number(origin.y)))\"" : ""

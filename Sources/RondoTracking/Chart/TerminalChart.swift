@@ -6,7 +6,7 @@ extension LossChart {
     ///   - rows: The height in lines, without the line below that names the steps.
     /// - Returns: The lines, each ended by a newline.
     public func terminalText(columns: Int = 72, rows: Int = 10) -> String {
-        let curves = drawable.map { $0.style == .points ? $0.points : $0.points.smoothed() }
+        let curves = drawable.map { [.points, .scatter, .bars].contains($0.style) ? $0.points : $0.points.smoothed() }
         let points = curves.flatMap { $0 }
         let xAxis = Axis(values: points.map(\.step), isTight: true, tickCount: 4)
         let yAxis = Axis(values: points.map(\.value), isLogarithmic: isLogarithmic, isTight: true, tickCount: 4)

@@ -49,6 +49,9 @@ public struct HTMLReport: Sendable {
     /// Adds a picture.
     public mutating func chart(_ chart: LossChart) { body.append("<figure>\n\(chart.svg())</figure>") }
 
+    /// Adds a picture of a table of numbers.
+    public mutating func chart(_ chart: HeatMap) { body.append("<figure>\n\(chart.svg())</figure>") }
+
     /// The page.
     public var text: String {
         """
