@@ -7,6 +7,7 @@ public enum MixerRegistry {
     /// The mixers of this package: one line each.
     public static let builtIn: [any SequenceMixer.Type] = [
         Elman.self,
+        LeakyRNN.self,
         LSTM.self,
         GRU.self,
         SLSTM.self,

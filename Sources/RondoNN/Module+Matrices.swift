@@ -22,6 +22,11 @@ extension RecurrentLayer: MatrixModule {
     public var matrices: [Tensor] { [weight] }
 }
 
+extension LeakyRecurrentLayer: MatrixModule {
+    /// The projection of the input.
+    public var matrices: [Tensor] { [weight] }
+}
+
 extension Module {
     /// The paths of the parameters that may be stored in any of `DType.weightTypes`: the matrices of all
     /// ``MatrixModule``s in this module.

@@ -9,6 +9,9 @@ public enum Experiments {
         .gla,
         .negativeEigenvalues,
         .aaren,
+        .emergentTimescales,
+        .gradientNoise,
+        .negativeEigenvalues,
     ]
 
     /// The experiment of a paper.

@@ -56,8 +56,8 @@ public struct Generator: Sendable, Equatable, Codable {
         return Generator(seed: seed, stream: Self.mixed(stream, children))
     }
 
-    /// A bijective mixing of two words (the finaliser of SplitMix64).
-    private static func mixed(_ stream: UInt64, _ child: UInt64) -> UInt64 {
+    /// The number of a stream that belongs to two words: a bijective mixing (the finaliser of SplitMix64).
+    package static func mixed(_ stream: UInt64, _ child: UInt64) -> UInt64 {
         var z = stream &+ child &* 0x9e37_79b9_7f4a_7c15
         z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
         z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb

@@ -24,9 +24,12 @@ extension Trainer {
             throw try nonFiniteError(loss: loss, gradients: gradients)
         }
         let multiplier = configuration.schedule.multiplier(step: step, totalSteps: totalSteps)
+        let prepared = try configuration.gradientNoise.prepare(
+            gradients, norm: norm, clipNorm: configuration.clipNorm > 0 ? configuration.clipNorm : nil, update: step,
+            seed: configuration.seed)
         try optimizerState.update(
-            &trained, gradients: gradients, by: optimizer, rateMultiplier: multiplier,
-            gradientScale: norm.scale(limit: configuration.clipNorm > 0 ? configuration.clipNorm : nil))
+            &trained, gradients: prepared.gradients, by: optimizer, rateMultiplier: multiplier,
+            gradientScale: prepared.scale)
         try average?.update(with: trained)
         streams = next.streams
         carried = next.state

@@ -17,6 +17,7 @@ extension TrainingConfiguration {
         }
         try optimizer.validate()
         try schedule.validate()
+        try gradientNoise.validate()
         try requireValue(
             (0...65_536).contains(adapters.loraRank), "adapters.lora_rank", adapters.loraRank, "from 0 to 65536")
         try requireValue(

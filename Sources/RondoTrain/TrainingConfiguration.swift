@@ -93,6 +93,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     public var schedule = ScheduleConfiguration(warmupSteps: 20)
     /// The largest norm of all derivatives together, to which longer ones are scaled down; 0 for no limit.
     public var clipNorm = 1.0
+    /// Noise that is added to the derivatives; none by default.
+    public var gradientNoise = GradientNoise()
     /// The share of the old average in the average of the weights, in `0..<1`; 0 for no average.
     public var emaDecay = 0.0
     /// The probability mass that the loss spreads over all bytes, in `0..<1`.

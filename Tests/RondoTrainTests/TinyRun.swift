@@ -36,7 +36,7 @@ enum TinyRun {
         return configuration
     }
 
-    /// Dropout everywhere, an average, accumulation.
+    /// Dropout everywhere, an average, accumulation, noise.
     static func everything(_ configuration: inout TrainingConfiguration) {
         configuration.model.embeddingDropout = 0.1
         configuration.model.dropout = 0.2
@@ -45,6 +45,7 @@ enum TinyRun {
         configuration.emaDecay = 0.9
         configuration.accumulation = 2
         configuration.labelSmoothing = 0.05
+        configuration.gradientNoise.eta = 0.01
     }
 }
 

@@ -30,6 +30,7 @@ import Testing
         ("model.d_model=0", "d_model"), ("model.d_model=1000000", "GiB"),
         ("model.mixer=lstmm", "lstm"), ("optimizer.learning_rate=0", "learning_rate"),
         ("checkpoints.keep_last=0", "keep_last"), ("evaluation.patience=-1", "patience"), ("accumulation=0", "accumul"),
+        ("gradient_noise.eta=-1", "gradient_noise.eta"), ("gradient_noise.gamma=-1", "gradient_noise.gamma"),
     ])
     func nonsenseIsRefusedByName(change: String, expected: String) throws {
         var tree = try StrictJSON.tree(of: TinyRun.configuration(), absentAsNull: true)

@@ -20,6 +20,8 @@ typedef enum {
     RK_LSTM_NORM,        // extras g_i g_f g_z g_o g_c b_c: every R h is normalised (gain g) and so is c inside h
     RK_GRU,              // gates of x: r z n, of R: g r z; extra b_g: n = tanh(x_n + r (R_g h + b_g)), h = z h + (1 - z) n
     RK_GRU_RESET_BEFORE, // gates r z n: n = tanh(x_n + R_n (r h)), h = z h + (1 - z) n
+    RK_LEAKY,            // extras rate ρ, slope: h = φ((1 - ρ) h + ρ (x + R h)), φ a leaky ReLU
+    RK_LEAKY_OUTSIDE,    // the same extras: h = (1 - ρ) h + ρ φ(x + R h)
     RK_SLSTM,            // gates i f z o, states h c n m: exponential i, sigmoid f, stabilised by m
     RK_CELL_COUNT
 } rk_cell;

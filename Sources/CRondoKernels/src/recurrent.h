@@ -12,6 +12,8 @@
 #define RECURRENT_CELLS(X) \
     X(RK_ELMAN_TANH, elman_tanh, 1, 1, 1, 1, 0, 1, 0) \
     X(RK_ELMAN_RELU, elman_relu, 1, 1, 1, 1, 0, 1, 0) \
+    X(RK_LEAKY, leaky, 1, 1, 1, 1, 0, 1, 2) \
+    X(RK_LEAKY_OUTSIDE, leaky_outside, 1, 1, 1, 1, 0, 1, 2) \
     X(RK_LSTM, lstm, 2, 4, 4, 4, 0, 4, 0) \
     X(RK_LSTM_PEEPHOLE, lstm_peephole, 2, 4, 4, 4, 0, 4, 3) \
     X(RK_GRU, gru, 1, 3, 3, 4, 1, 4, 1) \

@@ -27,6 +27,36 @@ RK_INLINE void elman_relu_backward(const V *save, const V *s, const V *p, V *d, 
     d[0] = v_set(0);
 }
 
+// Extras: rate, slope. Saved: what drives the unit, x + R h. A sum of exactly 0 counts as negative.
+RK_INLINE V leaky_rectified(V sum, V slope) { return sum > 0 ? sum : slope * sum; }
+
+RK_INLINE void leaky_forward(const V *x, const V *r, const V *p, V *s, V *save) {
+    save[0] = x[0] + r[0];
+    s[0] = leaky_rectified(v_fma(p[0], save[0] - s[0], s[0]), p[1]);
+}
+
+RK_INLINE void leaky_backward(const V *save, const V *s, const V *p, V *d, V *g, V *dp) {
+    V sum = v_fma(p[0], save[0] - s[0], s[0]), zero = v_set(0);
+    V dsum = sum > 0 ? d[0] : p[1] * d[0];
+    g[0] = p[0] * dsum;
+    dp[0] = dsum * (save[0] - s[0]);
+    dp[1] = sum > 0 ? zero : d[0] * sum;
+    d[0] = dsum - g[0];
+}
+
+RK_INLINE void leaky_outside_forward(const V *x, const V *r, const V *p, V *s, V *save) {
+    save[0] = x[0] + r[0];
+    s[0] = v_fma(p[0], leaky_rectified(save[0], p[1]) - s[0], s[0]);
+}
+
+RK_INLINE void leaky_outside_backward(const V *save, const V *s, const V *p, V *d, V *g, V *dp) {
+    V drectified = p[0] * d[0], zero = v_set(0);
+    g[0] = save[0] > 0 ? drectified : p[1] * drectified;
+    dp[0] = d[0] * (leaky_rectified(save[0], p[1]) - s[0]);
+    dp[1] = save[0] > 0 ? zero : drectified * save[0];
+    d[0] = d[0] - drectified;
+}
+
 RK_INLINE void lstm_forward(const V *x, const V *r, const V *p, V *s, V *save) {
     V i = v_sigmoid(x[0] + r[0]), f = v_sigmoid(x[1] + r[1]), z = v_tanh(x[2] + r[2]), o = v_sigmoid(x[3] + r[3]);
     s[1] = v_fma(f, s[1], i * z);

@@ -180,6 +180,15 @@ struct LoopSettings: SettingsOptions {
     @Option(help: .text("Largest norm of the derivatives; 0 for no limit", default: defaults.clipNorm, "x"))
     var clip: Double?
 
+    @Option(
+        help: .text(
+            "Variance η of noise added to the derivatives, η / (1 + t)^γ at step t; 0 for none",
+            default: defaults.gradientNoise.eta, "x"))
+    var gradientNoise: Double?
+
+    @Option(help: .text("Its decay γ", default: defaults.gradientNoise.gamma, "x"))
+    var gradientNoiseDecay: Double?
+
     @Option(help: .text("Steps between evaluations; 0 for the end only", default: defaults.evaluation.interval, "n"))
     var evaluateEvery: Int?
 
@@ -210,6 +219,8 @@ struct LoopSettings: SettingsOptions {
             Setting("weight-decay", "optimizer.weight_decay", weightDecay),
             Setting("schedule", "schedule.kind", schedule?.rawValue),
             Setting("warmup", "schedule.warmup_steps", warmup), Setting("clip", "clip_norm", clip),
+            Setting("gradient-noise", "gradient_noise.eta", gradientNoise),
+            Setting("gradient-noise-decay", "gradient_noise.gamma", gradientNoiseDecay),
             Setting("evaluate-every", "evaluation.interval", evaluateEvery),
             Setting("save-every", "checkpoints.interval", saveEvery),
             Setting("keep", "checkpoints.keep_last", keep), Setting("patience", "evaluation.patience", patience),

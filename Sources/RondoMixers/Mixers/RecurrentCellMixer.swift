@@ -48,7 +48,8 @@ extension RecurrentCellMixer {
     public func initialState(batch: Int) throws -> MixerState {
         let zeros = try Tensor.zeros([batch, layer.hiddenSize], dtype: layer.weight.dtype.computationType)
         switch configuration.cell {
-        case .elmanTanh, .elmanReLU, .gru, .gruResetBefore: return MixerState(batch: batch, ["h": zeros])
+        case .elmanTanh, .elmanReLU, .gru, .gruResetBefore, .leaky, .leakyOutside:
+            return MixerState(batch: batch, ["h": zeros])
         case .lstm, .lstmPeephole, .lstmLayerNorm: return MixerState(batch: batch, ["h": zeros, "c": zeros])
         case .slstm: return MixerState(batch: batch, ["h": zeros, "c": zeros, "n": zeros, "m": zeros])
         }
@@ -56,22 +57,12 @@ extension RecurrentCellMixer {
 
     /// One product for all positions, then the loop.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-        try run(x, state: &state, mode: .kernel)
+        try run(layer, output: output, x, state: &state, mode: .kernel)
     }
 
     /// The cell's equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-        try run(x, state: &state, mode: .reference)
-    }
-
-    private func run(_ x: Tensor, state: inout MixerState, mode: FusedMode) throws -> Tensor {
-        try requireInput(x, state: state)
-        let result = try layer(
-            x.transposed(0, 1), state: state.named.tensors, mode: mode)
-        state = try state.replacingTensors(result.state)
-        state.advance(by: x.shape[1])
-        let hidden = try result.output.transposed(0, 1)
-        return try output.map { try $0(hidden) } ?? hidden
+        try run(layer, output: output, x, state: &state, mode: .reference)
     }
 
     /// Matrices packed once.
@@ -91,8 +82,22 @@ extension RecurrentCellMixer {
     }
 }
 
+extension SequenceMixer {
+    /// Reads a piece `[batch, time, dModel]` through a layer, whose states are all that is remembered.
+    func run(
+        _ layer: RecurrentLayer, output: Linear?, _ x: Tensor, state: inout MixerState, mode: FusedMode
+    ) throws -> Tensor {
+        try requireInput(x, state: state)
+        let result = try layer(x.transposed(0, 1), state: state.named.tensors, mode: mode)
+        state = try state.replacingTensors(result.state)
+        state.advance(by: x.shape[1])
+        let hidden = try result.output.transposed(0, 1)
+        return try output.map { try $0(hidden) } ?? hidden
+    }
+}
+
 /// A recurrent layer position by position, without allocation.
-private struct RecurrentCellStepper: MixerStepper {
+struct RecurrentCellStepper: MixerStepper {
     private let layer: RecurrentLayer
     private var projection: RowProduct
     private var cell: RecurrentStep

@@ -47,9 +47,17 @@ public struct RecurrentLayer: Module {
         recurrent = try generator.uniform(
             [cell.recurrentGates.count, heads, units / heads, units / heads], low: -bound, high: bound, dtype: dtype)
         bias = try Self.rows(gates.map { $0 == "f" ? 1 : 0 }, units, dtype).reshaped([-1])
-        let extraNames = cell.extraNames
-        extras = try extraNames.isEmpty ? nil : Self.rows(extraNames.map { $0.contains("gain") ? 1 : 0 }, units, dtype)
+        extras = try cell.extraNames.isEmpty ? nil : Self.rows(cell.initialExtras, units, dtype)
         inputGain = try cell == .lstmLayerNorm ? Tensor.ones([gates.count * units], dtype: dtype) : nil
+    }
+
+    /// Puts a layer together from its parameters.
+    init(cell: RecurrentCell, weight: Tensor, recurrent: Tensor, bias: Tensor, extras: Tensor?) {
+        self.cell = cell
+        self.weight = weight
+        self.recurrent = recurrent
+        self.bias = bias
+        self.extras = extras
     }
 
     /// A row of `units` equal elements for every value.

@@ -19,6 +19,10 @@ public struct Learner<Model: Module>: Sendable {
     public let optimizer: any Optimizer
     /// The largest norm of all gradients together; `nil` for no limit.
     public let clipNorm: Double?
+    /// What is added to the gradients.
+    public let gradientNoise: GradientNoise
+    /// The seed of the noise.
+    public let seed: UInt64
     /// Steps done.
     public private(set) var step = 0
     private var state: OptimizerState
@@ -29,11 +33,19 @@ public struct Learner<Model: Module>: Sendable {
     ///   - model: The module.
     ///   - optimizer: The rule.
     ///   - clipNorm: The largest norm of all gradients together; `nil` for no limit.
-    /// - Throws: `RondoError` if a parameter is of a type that cannot be trained.
-    public init(_ model: Model, optimizer: any Optimizer, clipNorm: Double? = 1) throws {
+    ///   - gradientNoise: What is added to the gradients; none by default.
+    ///   - seed: The seed of the noise.
+    /// - Throws: `RondoError` if a parameter is of a type that cannot be trained, or for impossible noise.
+    public init(
+        _ model: Model, optimizer: any Optimizer, clipNorm: Double? = 1,
+        gradientNoise: GradientNoise = GradientNoise(), seed: UInt64 = 0
+    ) throws {
+        try gradientNoise.validate()
         self.model = model
         self.optimizer = optimizer
         self.clipNorm = clipNorm
+        self.gradientNoise = gradientNoise
+        self.seed = seed
         state = try OptimizerState(for: optimizer, module: model)
     }
 
@@ -56,9 +68,10 @@ public struct Learner<Model: Module>: Sendable {
             throw RondoError(
                 .notFinite, "step \(step + 1): \(culprit) is not finite; lower the learning rate or clip the gradients")
         }
+        let prepared = try gradientNoise.prepare(gradients, norm: norm, clipNorm: clipNorm, update: step, seed: seed)
         try state.update(
-            &model, gradients: gradients, by: optimizer, rateMultiplier: rateMultiplier,
-            gradientScale: norm.scale(limit: clipNorm))
+            &model, gradients: prepared.gradients, by: optimizer, rateMultiplier: rateMultiplier,
+            gradientScale: prepared.scale)
         step += 1
         return outcome
     }

@@ -23,6 +23,8 @@ public struct TaskTraining: Codable, Sendable, Equatable {
     public var schedule = ScheduleConfiguration(.constant, warmupSteps: 0)
     /// The largest norm of all gradients together; 0 for no limit.
     public var clipNorm = 1.0
+    /// Noise that is added to the gradients; none by default.
+    public var gradientNoise = GradientNoise()
     /// The seed of weights and examples.
     public var seed: UInt64 = 0
 
@@ -43,6 +45,7 @@ public struct TaskTraining: Codable, Sendable, Equatable {
             try requireValue(maxLength >= minLength, "max_length", maxLength, "at least min_length = \(minLength)")
         }
         try schedule.validate()
+        try gradientNoise.validate()
     }
 }
 
@@ -90,7 +93,8 @@ public struct TaskTrainer: Sendable {
         let model = try TaskModel(for: task, configuration.model, using: &weights)
         learner = try Learner(
             model, optimizer: configuration.optimizer.makeOptimizer(),
-            clipNorm: configuration.clipNorm > 0 ? configuration.clipNorm : nil)
+            clipNorm: configuration.clipNorm > 0 ? configuration.clipNorm : nil,
+            gradientNoise: configuration.gradientNoise, seed: configuration.seed)
     }
 
     /// The lengths that the next step draws from.

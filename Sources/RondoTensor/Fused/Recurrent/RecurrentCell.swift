@@ -18,13 +18,17 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
     case gru
     /// n = tanh(x + R (r ⊙ h⁻)), h = z ⊙ h⁻ + (1 - z) ⊙ n (Cho et al., 2014).
     case gruResetBefore = "gru_reset_before"
+    /// h = φ((1 - ρ) ⊙ h⁻ + ρ ⊙ (x + R h⁻)) with a rate ρ and a slope per unit: φ(a) = a above 0, slope ⊙ a elsewhere.
+    case leaky
+    /// h = (1 - ρ) ⊙ h⁻ + ρ ⊙ φ(x + R h⁻): the leak outside of the nonlinearity.
+    case leakyOutside = "leaky_outside"
     /// An LSTM with an exponential input gate, a normaliser n and a stabiliser m (Beck et al., 2024).
     case slstm
 
     /// The names of the states, each `[batch, H]`; the first is what the layer returns.
     public var stateNames: [String] {
         switch self {
-        case .elmanTanh, .elmanReLU, .gru, .gruResetBefore: ["h"]
+        case .elmanTanh, .elmanReLU, .gru, .gruResetBefore, .leaky, .leakyOutside: ["h"]
         case .lstm, .lstmPeephole, .lstmLayerNorm: ["h", "c"]
         case .slstm: ["h", "c", "n", "m"]
         }
@@ -33,7 +37,7 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
     /// The gates that read the input, in the order of their rows in the input matrix.
     public var inputGates: [String] {
         switch self {
-        case .elmanTanh, .elmanReLU: ["h"]
+        case .elmanTanh, .elmanReLU, .leaky, .leakyOutside: ["h"]
         case .gru, .gruResetBefore: ["r", "z", "n"]
         case .lstm, .lstmPeephole, .lstmLayerNorm, .slstm: ["i", "f", "z", "o"]
         }
@@ -50,8 +54,14 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
         case .lstmPeephole: ["peephole_i", "peephole_f", "peephole_o"]
         case .lstmLayerNorm: ["gain_i", "gain_f", "gain_z", "gain_o", "cell_gain", "cell_bias"]
         case .gru: ["bias_g"]
+        case .leaky, .leakyOutside: ["rate", "slope"]
         default: []
         }
+    }
+
+    /// What the cell's own parameters begin with, in the order of their names: gains 1, a rate without leak, offsets 0.
+    public var initialExtras: [Double] {
+        extraNames.map { name in name == "slope" ? 0.01 : name == "rate" || name.contains("gain") ? 1 : 0 }
     }
 
     /// The number of states that zoneout may hold back: h, and c of an LSTM.
@@ -66,6 +76,8 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
         case .lstmLayerNorm: RK_LSTM_NORM
         case .gru: RK_GRU
         case .gruResetBefore: RK_GRU_RESET_BEFORE
+        case .leaky: RK_LEAKY
+        case .leakyOutside: RK_LEAKY_OUTSIDE
         case .slstm: RK_SLSTM
         }
     }

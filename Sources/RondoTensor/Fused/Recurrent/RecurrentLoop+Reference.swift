@@ -43,6 +43,12 @@ extension RecurrentLoop {
         switch cell {
         case .elmanTanh: return [try (gates[0] + times(matrices[0], input)).tanh()]
         case .elmanReLU: return [try (gates[0] + times(matrices[0], input)).relu()]
+        case .leaky:
+            let drive = try gates[0] + times(matrices[0], input)
+            return [try rectified(hidden + extras[0] * (drive - hidden), slope: extras[1])]
+        case .leakyOutside:
+            let drive = try gates[0] + times(matrices[0], input)
+            return [try hidden + extras[0] * (rectified(drive, slope: extras[1]) - hidden)]
         case .gru:
             let g = try times(matrices[0], input) + extras[0]
             let r = try (gates[0] + times(matrices[1], input)).sigmoid()
@@ -85,6 +91,11 @@ extension RecurrentLoop {
         let one = try Tensor.ones([], dtype: n.dtype)
         let newN = try Tensor.select(sum.greaterOrEqual(to: one), sum, one)
         return [try sums[3].sigmoid() * (newC / newN), newC, newN, newM]
+    }
+
+    /// a where it is above 0, else slope ⊙ a.
+    private func rectified(_ a: Tensor, slope: Tensor) throws -> Tensor {
+        try Tensor.select(a.greater(than: Tensor.zeros([], dtype: a.dtype)), a, slope * a)
     }
 
     /// z a + (1 - z) b.
