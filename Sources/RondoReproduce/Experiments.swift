@@ -5,13 +5,12 @@ import RondoTensor
 public enum Experiments {
     /// All of them: one line each.
     public static let all: [Experiment] = [
+        .emergentTimescales,
+        .gradientNoise,
         .stuffedMamba,
         .gla,
         .negativeEigenvalues,
         .aaren,
-        .emergentTimescales,
-        .gradientNoise,
-        .negativeEigenvalues,
     ]
 
     /// The experiment of a paper.
