@@ -11,6 +11,10 @@ public enum Experiments {
         .gla,
         .negativeEigenvalues,
         .aaren,
+        .negativeEigenvalues,
+        .flashRNN,
+        .paraRNN,
+        .m2RNN,
     ]
 
     /// The experiment of a paper.

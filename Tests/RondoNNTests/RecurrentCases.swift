@@ -5,6 +5,8 @@ struct RecurrentCase: Sendable, CustomStringConvertible {
     var cell: RecurrentCell
     var (time, batch, heads, width) = (5, 3, 1, 3)
     var options = Options()
+    var schedule = RecurrentLoop.Schedule.fused
+    var tiles: RecurrentTiles?
 
     /// What a loop may be asked for beside the plain thing.
     struct Options: Sendable, Hashable {
@@ -82,7 +84,7 @@ struct RecurrentCase: Sendable, CustomStringConvertible {
         all.states = Array(inputs[2..<2 + operands.states.count])
         if all.extras != nil { all.extras = rest.popFirst() }
         if all.bias != nil { all.bias = rest.popFirst() }
-        let result = try RecurrentLoop.run(cell, all, reverse: options.reverse, lengths: lengths, mode: mode)
+        let result = try RecurrentLoop.run(cell, all, reverse: options.reverse, lengths: lengths, schedule: schedule, tiles: tiles, mode: mode)
         return [result.output] + result.states
     }
 

@@ -36,6 +36,24 @@ import Testing
         }
     }
 
+    /// However the work is ordered and cut, every element is computed alike.
+    @Test(arguments: RecurrentCell.allCases, [DType.float32, .float64])
+    func schedulesAndTilesDoNotChangeBits(_ cell: RecurrentCell, _ dtype: DType) throws {
+        for fused in RecurrentCase.all(cell) {
+            var others = [fused, fused, fused]
+            others[0].schedule = .alternating
+            others[1].tiles = RecurrentTiles(rows: 1, heads: 1)
+            others[2].tiles = RecurrentTiles(rows: 2, heads: 100)
+            let expected = try fused.results(dtype, .kernel)
+            for other in others {
+                let results = try other.results(dtype, .kernel)
+                for (index, (one, two)) in zip(results, expected).enumerated() {
+                    #expect(try sameBits(one, two), "\(other), \(other.schedule), result \(index)")
+                }
+            }
+        }
+    }
+
     /// In a process of its own, because the instruction set belongs to the process.
     @Test(arguments: Runtime.InstructionSet.allCases)
     func everyInstructionSetAgrees(_ set: Runtime.InstructionSet) async {

@@ -69,10 +69,12 @@ extension FusedCase {
                 try draw(batch, time, queries, width), try draw(batch, time, keys, width),
                 try draw(batch, time, heads, values), gate, weight, try draw(batch, heads, width, values),
             ]
-            cases.append(
-                FusedCase(
-                    name: "matrixStateCell", operation: MatrixStateCell(), inputs: inputs,
-                    length: max(1, time) * max(width, values) * heads))
+            for isLinear in [false, true] {
+                cases.append(
+                    FusedCase(
+                        name: "matrixStateCell, linear \(isLinear)", operation: MatrixStateCell(isLinear: isLinear),
+                        inputs: inputs, length: max(1, time) * max(width, values) * heads))
+            }
         }
         return cases
     }

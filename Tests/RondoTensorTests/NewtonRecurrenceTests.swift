@@ -32,6 +32,32 @@ import Testing
         }
     }
 
+    /// So many iterations make one more state exact each, and no fallback hides what is wrong beyond.
+    @Test(arguments: DiagonalCellLoop.Cell.allCases)
+    func fixedIterationsStayGuesses(_ cell: DiagonalCellLoop.Cell) throws {
+        let inputs = try operands(cell, time: 50)
+        let exact = try DiagonalCellLoop(cell)(inputs)[0]
+        let (outputs, report) = try DiagonalCellLoop(cell).solved(inputs, by: .iterating(1))
+        #expect(!report.converged && report.iterations == 1)
+        let apart = try (outputs[0] - exact).abs()
+        #expect(try apart.sliced(1, 0..<2).max().scalar() < 1e-12)
+        #expect(try apart.max().scalar() > 1e-3)
+        let last = try DiagonalCellLoop(cell).solved(inputs, by: .iterating(49)).outputs[0]
+        #expect(try (last - exact).abs().max().scalar() < 1e-12)
+    }
+
+    @Test func searchBeginsAtTheGuess() throws {
+        let inputs = try operands(.lstm, time: 30)
+        let exact = try DiagonalCellLoop(.lstm).solved(inputs, by: NewtonRecurrence())
+        var generator = Generator(seed: 9)
+        let guess = try generator.normal([2, 30, 2, 14], dtype: .float64)
+        let kept = try DiagonalCellLoop(.lstm).solved(inputs, by: .iterating(0), guess: guess)
+        #expect(try sameBits(kept.outputs[0], guess.selecting(2, 0).contiguous()))
+        let found = try DiagonalCellLoop(.lstm).solved(inputs, by: NewtonRecurrence(iterationLimit: 30), guess: guess)
+        #expect(found.report.converged)
+        #expect(try Tolerance(.float64, depth: 8).mismatch(found.outputs[0], exact.outputs[0]) == nil)
+    }
+
     /// A cell that is linear in its state needs one iteration, whatever the guess.
     @Test func linearCellsNeedOneIteration() throws {
         var generator = Generator(seed: 4)

@@ -47,17 +47,17 @@ void rk_diagonal_cell_jacobian(rk_type type, size_t rows, size_t channels, const
                                const void *weights, const void *peepholes, const void *previous, void *next,
                                void *jacobian);
 
-/// One head of M2RNN: H = f H + (1 - f) tanh(H W + k v'), y = H' q after the update. H is [keys, values], W [values,
+/// One head of M2RNN: H = f H + (1 - f) tanh(H W + k v'), `linear` without tanh; y = H' q after the update. H is [keys, values], W [values,
 /// values]. Position t of q and k stands q_step and k_step elements on, of v and y heads * values, of f heads. Writes
 /// H before positions 0, chunk, 2 chunk, ... to checkpoints [chunks, keys, values].
-void rk_matrix_state(rk_type type, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
+void rk_matrix_state(rk_type type, bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
                      size_t k_step, size_t chunk, const void *q, const void *k, const void *v, const void *f,
                      const void *w, const void *initial, void *y, void *final, void *checkpoints);
 
 /// Its derivative, computing the states of a chunk again from its checkpoint. dy may be NULL (zero); dstate goes from
 /// the final to the initial state; positions of dq and dk stand heads * keys elements apart; dw [values, values] is
 /// written.
-void rk_matrix_state_gradient(rk_type type, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
+void rk_matrix_state_gradient(rk_type type, bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
                               size_t k_step, size_t chunk, const void *q, const void *k, const void *v, const void *f,
                               const void *w, const void *checkpoints, const void *dy, void *dstate, void *dq,
                               void *dk, void *dv, void *df, void *dw);

@@ -36,6 +36,9 @@ bool rk_set_thread_level(int level);
 /// Space-separated names of the CPU features that matter here ("avx2 fma avx512f avx512vnni ...").
 const char *rk_cpu_features(void);
 
+/// Bytes of a core's data cache of level 1, 2 or 3; 0 if the system does not say.
+size_t rk_cache_bytes(int level);
+
 // --- threads (pool.c) ---------------------------------------------------------------------------
 
 /// Sets how many threads (the caller included) `rk_parallel` and `rk_team` use. 0: one per core.

@@ -40,9 +40,17 @@ typedef struct {
 
 rk_cell_shape rk_cell_info(rk_cell cell);
 
+typedef enum {
+    RK_FUSED,       // a task carries its rows and heads through all of time and keeps their part of R near
+    RK_ALTERNATING, // time outside: at every step the products of all rows and heads, then all cells; R read every time
+} rk_schedule;
+
 typedef struct {
     rk_type type;
     rk_cell cell;
+    rk_schedule schedule;   // never changes results
+    int64_t tile_rows;      // rows multiplied at once, at most; 0: as many as the registers hold. Never changes results
+    int64_t heads_together; // heads that a task carries side by side; 0: as many as a core keeps. Never changes results
     bool reverse;           // each row backwards from its own last position
     int64_t time, batch, heads, width;
     const int32_t *lengths; // [batch], each in 0...time; NULL: all `time`

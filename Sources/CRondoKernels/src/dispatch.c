@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 static const struct rk_kernels *const tables[][2] = {
@@ -25,6 +26,17 @@ rk_level rk_best_level(void) {
     if (avx2) return RK_AVX2;
 #endif
     return RK_BASELINE;
+}
+
+size_t rk_cache_bytes(int level) {
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+    static const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+    long bytes = level >= 1 && level <= 3 ? sysconf(names[level - 1]) : 0;
+    return bytes > 0 ? (size_t)bytes : 0;
+#else
+    (void)level;
+    return 0;
+#endif
 }
 
 #if defined(__x86_64__)

@@ -1,4 +1,4 @@
-// The matrix-valued nonlinear state of M2RNN: Z = tanh(H W + k v'), H = f H + (1 - f) Z, y = H' q (' transposes).
+// The matrix-valued nonlinear state of M2RNN: Z = tanh(H W + k v') (linear: without tanh), H = f H + (1 - f) Z, y = H' q (' transposes).
 // Rows of H are independent of each other; they are padded with zeros to whole vectors, which stay zero. A tile of MATRIX_ROWS
 // rows times MATRIX_VECTORS vectors of columns is one product in registers, finished (tanh, gate, read-out) before it
 // is stored.
@@ -11,6 +11,7 @@ enum { MATRIX_ROWS = 4, MATRIX_VECTORS = 2 };
 
 typedef struct {
     size_t keys, values, pitch;  // of a row of H: `values` numbers, padded to `pitch`
+    bool linear;                 // without tanh
 } matrix_shape;
 
 /// sum[r][v] += rows of `left` times columns of `right`, `depth` terms.
@@ -46,7 +47,7 @@ RK_INLINE void matrix_step_tile(const int rows, const int vectors, const matrix_
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) {
             const size_t here = at + (size_t)r * pitch + (size_t)v * LANES;
-            V z = v_squash(sum[r][v]), h = v_fma(v_set(s->f), v_load(s->old + here) - z, z);
+            V z = s->shape.linear ? sum[r][v] : v_squash(sum[r][v]), h = v_fma(v_set(s->f), v_load(s->old + here) - z, z);
             v_store(s->new + here, h);
             if (s->squashed) v_store(s->squashed + here, z);
             if (s->q) y[v] = v_fma(v_set(s->q[i + (size_t)r]), h, y[v]);
@@ -90,11 +91,11 @@ static void matrix_unpad(const T *from, size_t rows, matrix_shape shape, T *to) 
         memcpy(to, from, shape.values * sizeof(T));
 }
 
-static void k_matrix_state(size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step,
+static void k_matrix_state(bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step,
                            size_t chunk, const void *q_data, const void *k_data, const void *v_data,
                            const void *f_data, const void *w_data, const void *initial, void *y_data, void *final,
                            void *checkpoints) {
-    matrix_shape shape = {keys, values, (values + LANES - 1) / LANES * LANES};
+    matrix_shape shape = {keys, values, (values + LANES - 1) / LANES * LANES, linear};
     const size_t state = keys * shape.pitch;
     const T *q = q_data, *k = k_data, *v = v_data, *f = f_data;
     T *y = y_data, *saved = checkpoints;
@@ -145,7 +146,7 @@ RK_INLINE void matrix_gradient_rows(const int rows, matrix_step_gradient *s, siz
             V p = v_fma(v_set(s->q[row]), dy, v_load(s->dh + at)), z = v_load(s->z + at);
             dq[r] = v_fma(v_load(s->after + at), dy, dq[r]);
             df = v_fma(p, v_load(s->before + at) - z, df);
-            V dx = (1 - s->f) * p * v_fma(-z, z, v_set(1));
+            V dx = (1 - s->f) * p * (s->shape.linear ? v_set(1) : v_fma(-z, z, v_set(1)));
             dk[r] = v_fma(dx, value, dk[r]);
             dv = v_fma(v_set(s->k[row]), dx, dv);
             v_store(s->z + at, dx);
@@ -192,12 +193,12 @@ static void matrix_retreat(matrix_step_gradient *s) {
     MATRIX_TILES(s->shape, matrix_gradient_tile, s)
 }
 
-static void k_matrix_state_gradient(size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
+static void k_matrix_state_gradient(bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
                                     size_t k_step, size_t chunk, const void *q_data, const void *k_data,
                                     const void *v_data, const void *f_data, const void *w_data,
                                     const void *checkpoints, const void *dy_data, void *dstate, void *dq_data,
                                     void *dk_data, void *dv_data, void *df_data, void *dw) {
-    matrix_shape shape = {keys, values, (values + LANES - 1) / LANES * LANES};
+    matrix_shape shape = {keys, values, (values + LANES - 1) / LANES * LANES, linear};
     const size_t pitch = shape.pitch, state = keys * pitch, partial = keys * LANES;
     const T *q = q_data, *k = k_data, *v = v_data, *f = f_data, *dy = dy_data, *saved = checkpoints, *w = w_data;
     T *dq = dq_data, *dk = dk_data, *dv = dv_data, *df = df_data;

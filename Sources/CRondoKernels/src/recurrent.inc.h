@@ -4,6 +4,7 @@
 #include "recurrent_step.inc.h"
 #include "recurrent_rows.inc.h"
 #include "recurrent_loop.inc.h"
+#include "recurrent_alternating.inc.h"
 
 RK_INLINE size_t aligned_bytes(size_t count) { return (count * sizeof(T) + 63) / 64 * 64; }
 RK_INLINE size_t packed_size(packed p, size_t heads) { return aligned_bytes(p.panels * p.panel_size * heads) / sizeof(T); }
@@ -14,6 +15,7 @@ static size_t make_loop(const rk_recurrent *y, bool backward, loop *l) {
     const size_t head_vectors = (width + LANES - 1) / LANES;
     *l = (loop){.layer = y, .cell = rk_cell_info(y->cell), .units = width * heads};
     l->block_vectors = head_vectors < TILE_VECTORS ? (int)head_vectors : TILE_VECTORS;
+    l->tile_rows = y->tile_rows > 0 && y->tile_rows < TILE_ROWS ? (size_t)y->tile_rows : TILE_ROWS;
     size_t lanes = (size_t)l->block_vectors * LANES;
     l->blocks = (width + lanes - 1) / lanes;
     T *at = y->workspace, *begin = at;
@@ -42,6 +44,13 @@ static size_t make_loop(const rk_recurrent *y, bool backward, loop *l) {
         size_t tasks = (size_t)rk_threads() * heads;
         l->scratch = at;
         at += aligned_bytes(tasks * TILE_ROWS * ROW_VECTORS * l->lanes) / sizeof(T);
+    }
+    if (y->schedule == RK_ALTERNATING) {
+        at = begin + aligned_bytes((size_t)(at - begin)) / sizeof(T);
+        l->places = (row_place *)at;
+        at += ((size_t)y->batch * sizeof(row_place) + 63) / 64 * 64 / sizeof(T);
+        l->products = at;
+        if (!backward) at += heads * l->pack[0].panels * (size_t)y->batch * product_size(l);
     }
     return (size_t)((char *)at - (char *)begin);
 }
@@ -96,7 +105,8 @@ static void k_recurrent_forward(const rk_recurrent *y, const void *const *initia
     make_loop(y, false, &l);
     if (!y->packed) pack_matrix(&l, false);
     begin_states(&l, initial);
-    split(&l, run_forward);
+    if (y->schedule == RK_ALTERNATING) alternate_forward(&l);
+    else split(&l, run_forward);
     for (int s = 0; final && s < l.cell.states; s++)
         for (size_t row = 0; final[s] && row < (size_t)y->batch; row++)
             memcpy((T *)final[s] + row * l.units, edge_state(&l, s, row, true), l.units * sizeof(T));
@@ -124,7 +134,8 @@ static void k_recurrent_backward(const rk_recurrent *y, const void *dy, int64_t 
     for (size_t row = 0; row < batch; row++)
         for (size_t t = row_length(y, row); t < (size_t)y->time; t++)
             memset(l.dgates + (t * batch + row) * columns, 0, columns * sizeof(T));
-    split(&l, run_backward);
+    if (y->schedule == RK_ALTERNATING) alternate_backward(&l);
+    else split(&l, run_backward);
     sum_rows(l.dextras, batch, extras, dextras);
     sum_rows(l.dbias, batch, bias, dbias);
 }

@@ -49,9 +49,9 @@ static size_t place_rows(const loop *l, size_t *next, size_t end, size_t step, r
     return count;
 }
 
-/// The size of the group of rows that starts at `row`: nearly equal groups of at most TILE_ROWS.
-RK_INLINE int group_size(size_t count, size_t row) {
-    size_t left = count - row, groups = (left + TILE_ROWS - 1) / TILE_ROWS;
+/// The size of the group of rows that starts at `row`: nearly equal groups of at most a tile.
+RK_INLINE int group_size(const loop *l, size_t count, size_t row) {
+    size_t left = count - row, groups = (left + l->tile_rows - 1) / l->tile_rows;
     return (int)((left + groups - 1) / groups);
 }
 
@@ -81,7 +81,7 @@ static void forward_block(const loop *l, const row_place *rows, size_t count, si
         panels = panels_at_once(count, (block.left - done + lanes - 1) / lanes);
         for (size_t first = 0; first < count;) {
             const T *a[TILE_ROWS];
-            int group = group_size(count, first);
+            int group = group_size(l, count, first);
             for (int i = 0; i < group; i++) a[i] = rows[first + (size_t)i].input + block.head * width;
             multiply_panels(panels, group, pack->gates * pack->vectors, a, k, panel, products);
             for (int p = 0; p < panels; p++)
@@ -97,7 +97,7 @@ static void step_rows(const loop *l, recurrent_range range, const row_place *row
     T *scratch = l->scratch + range.task * TILE_ROWS * ROW_VECTORS * l->lanes;
     for (size_t head = range.block_begin / l->blocks; head < range.block_end / l->blocks; head++)
         for (size_t first = 0; first < count;) {
-            int group = group_size(count, first);
+            int group = group_size(l, count, first);
             l->row_step(l, rows + first, group, head, scratch);
             first += (size_t)group;
         }
@@ -142,7 +142,7 @@ static void backward_block(const loop *l, const row_place *rows, size_t count, s
     T products[TILE_SIZE];
     for (size_t first = 0; first < count;) {
         const T *a[TILE_ROWS];
-        int group = group_size(count, first);
+        int group = group_size(l, count, first);
         for (int i = 0; i < group; i++) a[i] = rows[first + (size_t)i].dgates + block.head * width;
         multiply_panels(1, group, pack->vectors, a, k, panel, products);
         for (int i = 0; i < group; i++) {
@@ -251,6 +251,7 @@ static void split(const loop *l, void (*run)(const loop *, recurrent_range, rk_b
     splitting s = {l, run, 1, 1};
     if (heads == 1 && few && !l->row_step && l->blocks > 1 && threads > 1 && team_may_run()) return run_team(s, threads);
     size_t together = bytes < KEPT_MATRIX_BYTES ? KEPT_MATRIX_BYTES / bytes : 1;
+    if (y->heads_together > 0) together = (size_t)y->heads_together;
     s.block_parts = (heads + together - 1) / together;
     if (few && s.block_parts < threads) s.block_parts = heads < threads ? heads : threads;
     if (!few || heads == 1) s.row_parts = rows < threads ? rows : threads;

@@ -23,6 +23,9 @@ struct loop {
     packed pack[2];
     int block_vectors;
     size_t blocks, lanes;  // of a head; lanes: its units, padded to blocks
+    size_t tile_rows;
+    row_place *places;     // alternating: all rows of a step
+    T *products;           // alternating: of all rows of a step, [head, panel, row, gate, lane]
     T *scratch;            // of the first task
     const void *dy;
     int64_t dy_time, dy_row;

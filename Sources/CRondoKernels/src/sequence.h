@@ -136,15 +136,15 @@
        const void *previous, void *next, void *jacobian), \
       (rows, channels, projection, weights, peepholes, previous, next, jacobian)) \
     X(matrix_state, \
-      (size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step, size_t chunk, \
+      (bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step, size_t chunk, \
        const void *q, const void *k, const void *v, const void *f, const void *w, const void *initial, void *y, \
        void *final, void *checkpoints), \
-      (time, keys, values, heads, q_step, k_step, chunk, q, k, v, f, w, initial, y, final, checkpoints)) \
+      (linear, time, keys, values, heads, q_step, k_step, chunk, q, k, v, f, w, initial, y, final, checkpoints)) \
     X(matrix_state_gradient, \
-      (size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step, size_t chunk, \
+      (bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step, size_t chunk, \
        const void *q, const void *k, const void *v, const void *f, const void *w, const void *checkpoints, \
        const void *dy, void *dstate, void *dq, void *dk, void *dv, void *df, void *dw), \
-      (time, keys, values, heads, q_step, k_step, chunk, q, k, v, f, w, checkpoints, dy, dstate, dq, dk, dv, df, dw)) \
+      (linear, time, keys, values, heads, q_step, k_step, chunk, q, k, v, f, w, checkpoints, dy, dstate, dq, dk, dv, df, dw)) \
     X(minmax_recurrence, \
       (size_t states_per_channel, size_t time, size_t channels, size_t first, size_t last, const void *upper, \
        const void *lower, const void *initial, void *states, void *final), \

@@ -26,6 +26,8 @@ public enum TaskRegistry {
         ReberTask.self,
         DelayMemoryTask.self,
         ArrowPointingTask.self,
+        AssociativeRecallTask.self,
+        LatestRecallTask.self,
     ]
 
     /// The task of a name.

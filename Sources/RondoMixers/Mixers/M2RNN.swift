@@ -23,6 +23,16 @@ public struct M2RNN: SequenceMixer {
         public var maxDecay = 16.0
         /// Step sizes begin between 0.001 and this; 1 suits state tracking over short distances.
         public var maxTimeStep = 0.1
+        /// What acts on the new state.
+        public var activation = Activation.tanh
+
+        /// What acts on the new state.
+        public enum Activation: String, Codable, Sendable, CaseIterable {
+            /// The hyperbolic tangent.
+            case tanh
+            /// Nothing: the recurrence is linear, and tracks no state at lengths beyond those of training.
+            case none
+        }
 
         /// Creates the defaults.
         public init() {}
@@ -54,7 +64,8 @@ public struct M2RNN: SequenceMixer {
         equations: """
             q, k, v, φ, g = W_in x;  q, k, v = SiLU(conv(q, k, v))     q and k shared by heads; φ one for each head
             f = exp(-exp(A_log) softplus(φ + b))
-            Z = tanh(H⁻ W + k vᵀ)                                      H: K x V and W: V x V for each head
+            Z = tanh(H⁻ W + k vᵀ)                                      H: K x V and W: V x V for each head; tanh
+                                                                       is left out if activation is none
             H = f H⁻ + (1 - f) Z
             o = Hᵀ q + D ⊙ v
             y = W_out RMSNorm(o ⊙ SiLU(g))
@@ -85,6 +96,12 @@ public struct M2RNN: SequenceMixer {
             $0.keySize = 1
             $0.valueSize = 4
             $0.convWidth = 0
+        },
+        MixerExample("linear", dModel: 4) {
+            $0.heads = 2
+            $0.keySize = 3
+            $0.valueSize = 2
+            $0.activation = .none
         },
     ]
 
@@ -185,7 +202,7 @@ public struct M2RNN: SequenceMixer {
     }
 
     private func run(_ parts: Parts, state: inout MixerState) throws -> Tensor {
-        let result = try MatrixStateCell()([parts.q, parts.k, parts.v, parts.forget, transition, state["h"]])
+        let result = try MatrixStateCell(isLinear: configuration.activation == .none)([parts.q, parts.k, parts.v, parts.forget, transition, state["h"]])
         state["h"] = result[1]
         return try outputs(result[0], parts)
     }
@@ -208,7 +225,8 @@ public struct M2RNN: SequenceMixer {
             let q = try parts.q.repeatingHeads(heads / configuration.queryHeads)
             let k = try parts.k.repeatingHeads(heads / configuration.keyHeads)
             let before = state["h"]
-            let z = try (before.matmul(transition) + k.expanded(at: 3) * parts.v.expanded(at: 2)).tanh()
+            let sum = try before.matmul(transition) + k.expanded(at: 3) * parts.v.expanded(at: 2)
+            let z = try configuration.activation == .tanh ? sum.tanh() : sum
             let f = try parts.forget.expanded(at: 2).expanded(at: 3)
             state["h"] = try f * before + (1 - f) * z
             return try outputs((state["h"] * q.expanded(at: 3)).sum([2]), parts)

@@ -24,6 +24,7 @@ protocol ParaCellConfiguration: MixerConfiguration {
     var block: Bool { get }
     var convWidth: Int { get }
     var initialization: ParaCellInitialization { get }
+    var newtonIterations: Int { get }
 }
 
 extension ParaCellConfiguration {
@@ -36,6 +37,8 @@ extension ParaCellConfiguration {
             heads >= 1 && width % heads == 0 && inputs % heads == 0, "heads", heads,
             "a divisor of the state's width, \(width), and of the cell's inputs, \(inputs)")
         try requireValue((1...1024).contains(convWidth), "conv_width", convWidth, "from 1 to 1024")
+        let iterations = newtonIterations
+        try requireValue((0...1 << 20).contains(iterations), "newton_iterations", iterations, "from 0 to 1048576")
     }
 }
 
@@ -199,10 +202,12 @@ extension ParaCellMixer {
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState { try layer.initialState(batch: batch) }
 
-    /// Products for all positions, then the cells position by position, channels side by side.
+    /// Products for all positions, then the cells position by position, channels side by side; or, if the options say
+    /// so, some iterations of Newton's method.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
-        return try layer.chunk(x, state: &state)
+        let iterations = configuration.newtonIterations
+        return try layer.chunk(x, state: &state, newton: iterations > 0 ? .iterating(iterations) : nil)
     }
 
     /// All positions at once by Newton's method; one after the other where it does not converge.

@@ -16,6 +16,10 @@ public struct ParaLSTM: ParaCellMixer {
         public var convWidth = 4
         /// How the parameters begin.
         public var initialization = ParaCellInitialization.library
+        /// Iterations of Newton's method in training, without a look at the residual; 0 for the exact loop.
+        ///
+        /// The published code trains with 3. Too few give wrong derivatives.
+        public var newtonIterations = 0
 
         /// Creates the defaults.
         public init() {}

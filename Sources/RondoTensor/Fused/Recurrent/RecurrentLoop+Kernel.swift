@@ -88,6 +88,10 @@ private struct LoopBuffers {
         var layer = rk_recurrent()
         layer.type = try all.projection.dtype.kernelType(RecurrentLoop.name)
         layer.cell = loop.cell.kernel
+        layer.schedule = loop.schedule == .fused ? RK_FUSED : RK_ALTERNATING
+        if let tiles = loop.tiles {
+            (layer.tile_rows, layer.heads_together) = (Int64(max(0, tiles.rows)), Int64(max(0, tiles.heads)))
+        }
         layer.reverse = loop.reverse
         (layer.time, layer.batch) = (Int64(extents.time), Int64(extents.batch))
         (layer.heads, layer.width) = (Int64(extents.heads), Int64(extents.width))

@@ -18,6 +18,18 @@ public struct RecurrentLoop: CPUFusedOperation {
     public let layout: Layout
     /// Whether the backward pass will run; if not, nothing is kept for it.
     public var keepsIntermediates: Bool
+    /// In which order the kernel works; never changes results.
+    public var schedule = Schedule.fused
+    /// How the fused schedule cuts the work; `nil`: as ``RecurrentTiles`` chooses. Never changes results.
+    public var tiles: RecurrentTiles?
+
+    /// In which order the kernel works.
+    public enum Schedule: Sendable, CaseIterable {
+        /// Workers carry their sequences and heads through all of time, with their part of R in a near cache.
+        case fused
+        /// At every position one product for all sequences and heads, then their cells; R is read every time.
+        case alternating
+    }
 
     /// The tensors a recurrent loop reads.
     public struct Operands: Sendable {
@@ -82,10 +94,11 @@ public struct RecurrentLoop: CPUFusedOperation {
     /// Runs the loop over its operands.
     public static func run(
         _ cell: RecurrentCell, _ operands: Operands, reverse: Bool = false, lengths: [Int]? = nil,
-        mode: FusedMode = .kernel
+        schedule: Schedule = .fused, tiles: RecurrentTiles? = nil, mode: FusedMode = .kernel
     ) throws -> (output: Tensor, states: [Tensor]) {
-        let outputs = try RecurrentLoop(cell, for: operands, reverse: reverse, lengths: lengths)(
-            operands.tensors, mode: mode)
+        var loop = RecurrentLoop(cell, for: operands, reverse: reverse, lengths: lengths)
+        (loop.schedule, loop.tiles) = (schedule, tiles)
+        let outputs = try loop(operands.tensors, mode: mode)
         return (outputs[0], Array(outputs.dropFirst()))
     }
 

@@ -14,13 +14,14 @@ extension DiagonalCellLoop {
     /// - Parameters:
     ///   - inputs: as of the operation.
     ///   - newton: the solver.
+    ///   - guess: all states, `[batch, time, k, channels]`, where it begins; `nil`: a step from zero states.
     /// - Returns: the operation's outputs, through which no derivative flows, and the solver's report.
     /// - Throws: ``RondoError`` when shapes do not fit.
     public func solved(
-        _ inputs: [Tensor], by newton: NewtonRecurrence
+        _ inputs: [Tensor], by newton: NewtonRecurrence, guess: Tensor? = nil
     ) throws -> (outputs: [Tensor], report: NewtonRecurrence.Report) {
         try validate(inputs)
-        let (result, report) = try solve(inputs.map { try $0.detached().dense() }, newton)
+        let (result, report) = try solve(inputs.map { try $0.detached().dense() }, newton, guess)
         return ([result.hidden[0]] + result.finals, report)
     }
 
@@ -71,12 +72,12 @@ extension DiagonalCellLoop {
     }
 
     private func solve(
-        _ inputs: [Tensor], _ newton: NewtonRecurrence
+        _ inputs: [Tensor], _ newton: NewtonRecurrence, _ guess: Tensor? = nil
     ) throws -> (result: States, report: NewtonRecurrence.Report) {
         let all = Operands(cell, inputs)
         let time = all.projection.shape[1]
         let (stacked, report) = try newton.solve(
-            initial: Tensor.stack(all.states, axis: 1), time: time,
+            initial: Tensor.stack(all.states, axis: 1), time: time, guess: guess,
             linearize: { try self.linearized(all, $0) },
             sequential: { try Tensor.stack(self.sequential(inputs).hidden, axis: 2) })
         let over = try (0..<cell.stateCount).map { try stacked.selecting(2, $0).contiguous() }

@@ -14,8 +14,11 @@ public struct MatrixStateCell: CPUFusedOperation {
     /// Positions between kept states; those between are computed again for the derivative.
     static let chunk = 32
 
+    /// Whether tanh is left out, which makes the recurrence linear: an ablation.
+    public let isLinear: Bool
+
     /// Creates the operation.
-    public init() {}
+    public init(isLinear: Bool = false) { self.isLinear = isLinear }
 
     /// Refuses shapes that do not fit.
     public func validate(_ inputs: [Tensor]) throws {
@@ -43,7 +46,8 @@ public struct MatrixStateCell: CPUFusedOperation {
         var outputs: [Tensor] = []
         for t in 0..<v.shape[1] {
             let written = try k.selecting(1, t).expanded(at: 3) * v.selecting(1, t).expanded(at: 2)
-            let z = try (state.matmul(weight) + written).tanh()
+            let sum = try state.matmul(weight) + written
+            let z = try isLinear ? sum : sum.tanh()
             let gate = try f.selecting(1, t).expanded(at: 2).expanded(at: 3)
             state = try gate * state + (1 - gate) * z
             outputs.append(try (state * q.selecting(1, t).expanded(at: 3)).sum([2]))
@@ -64,7 +68,7 @@ public struct MatrixStateCell: CPUFusedOperation {
         parallelFor(sizes.batch * sizes.heads, work: sizes.work) { index in
             let at = sizes.offsets(index)
             rk_matrix_state(
-                sizes.type, sizes.time, sizes.keys, sizes.values, sizes.heads, sizes.queryHeads * sizes.keys,
+                sizes.type, isLinear, sizes.time, sizes.keys, sizes.values, sizes.heads, sizes.queryHeads * sizes.keys,
                 sizes.keyHeads * sizes.keys, Self.chunk, dense[0].bytes + at.q, dense[1].bytes + at.k,
                 dense[2].bytes + at.v, dense[3].bytes + at.f, dense[4].bytes + at.weight,
                 dense[5].bytes + index * state,
@@ -93,7 +97,7 @@ public struct MatrixStateCell: CPUFusedOperation {
         parallelFor(sizes.batch * sizes.heads, work: sizes.work) { index in
             let at = sizes.offsets(index)
             rk_matrix_state_gradient(
-                sizes.type, sizes.time, sizes.keys, sizes.values, sizes.heads, sizes.queryHeads * sizes.keys,
+                sizes.type, isLinear, sizes.time, sizes.keys, sizes.values, sizes.heads, sizes.queryHeads * sizes.keys,
                 sizes.keyHeads * sizes.keys, Self.chunk, dense[0].bytes + at.q, dense[1].bytes + at.k,
                 dense[2].bytes + at.v, dense[3].bytes + at.f, dense[4].bytes + at.weight,
                 dense[6].bytes + index * chunks * state, dy.map { $0.bytes + at.v },

@@ -11,11 +11,21 @@ public struct NewtonRecurrence: Sendable {
     ///
     /// `nil`: eight units of rounding of the element type.
     public var tolerance: Double?
+    /// Whether the sequential form takes over where Newton's method does not converge.
+    ///
+    /// If not, the last guess is the result, and derivatives are those at that guess: wrong, unless it is good.
+    public var fallsBack: Bool
 
     /// Creates a solver.
-    public init(iterationLimit: Int = 16, tolerance: Double? = nil) {
+    public init(iterationLimit: Int = 16, tolerance: Double? = nil, fallsBack: Bool = true) {
         self.iterationLimit = iterationLimit
         self.tolerance = tolerance
+        self.fallsBack = fallsBack
+    }
+
+    /// A solver that does so many iterations whatever the residual, unless that is 0, as the authors' code does.
+    public static func iterating(_ count: Int) -> NewtonRecurrence {
+        NewtonRecurrence(iterationLimit: count, tolerance: 0, fallsBack: false)
     }
 
     /// How a solution was found.
@@ -24,7 +34,7 @@ public struct NewtonRecurrence: Sendable {
         public var iterations: Int
         /// The largest |f_t(h_{t-1}) - h_t| of the last guess; not finite when the guesses overflowed.
         public var residual: Double
-        /// Whether Newton's method converged; otherwise the states come from the sequential form.
+        /// Whether Newton's method converged; otherwise the states come from the sequential form, if that takes over.
         public var converged: Bool
     }
 
@@ -33,13 +43,14 @@ public struct NewtonRecurrence: Sendable {
     /// - Parameters:
     ///   - initial: the state before the first position, `[batch, k, channels]` with k from 1 to 4.
     ///   - time: the number of positions.
+    ///   - guess: all states, `[batch, time, k, channels]`, where the search begins; `nil`: a step from zero states.
     ///   - linearize: from guesses of the states before all positions, `[batch, time, k, channels]`, to the states after
     ///     and their Jacobians `[batch, time, k, k, channels]` (row: after, column: before).
     ///   - sequential: computes the states one after the other, should Newton's method not converge.
     /// - Returns: all states, `[batch, time, k, channels]`, and how they were found.
     /// - Throws: ``RondoError`` when shapes do not fit, and what the closures throw.
     public func solve(
-        initial: Tensor, time: Int, linearize: (Tensor) throws -> (next: Tensor, jacobian: Tensor),
+        initial: Tensor, time: Int, guess: Tensor? = nil, linearize: (Tensor) throws -> (next: Tensor, jacobian: Tensor),
         sequential: () throws -> Tensor
     ) throws -> (states: Tensor, report: Report) {
         guard initial.rank == 3, time >= 0 else {
@@ -57,7 +68,7 @@ public struct NewtonRecurrence: Sendable {
         }
         let start = try Tensor.zeros(initial.shape, dtype: initial.dtype)
         let rounding = initial.dtype == .float64 ? 0x1p-52 : 0x1p-23
-        var states = try linearize(shifted(zeros)).next
+        var states = try guess?.detached() ?? linearize(shifted(zeros)).next
         var residual = Double.infinity
         var iterations = 0
         while true {
@@ -72,6 +83,6 @@ public struct NewtonRecurrence: Sendable {
             states = try states + BlockLinearRecurrence()([jacobian, difference, start])[0]
             iterations += 1
         }
-        return (try sequential(), Report(iterations: iterations, residual: residual, converged: false))
+        return (try fallsBack ? sequential() : states, Report(iterations: iterations, residual: residual, converged: false))
     }
 }
