@@ -5,16 +5,15 @@ import RondoTensor
 public enum Experiments {
     /// All of them: one line each.
     public static let all: [Experiment] = [
+        .flashRNN,
+        .paraRNN,
+        .m2RNN,
         .emergentTimescales,
         .gradientNoise,
         .stuffedMamba,
         .gla,
         .negativeEigenvalues,
         .aaren,
-        .negativeEigenvalues,
-        .flashRNN,
-        .paraRNN,
-        .m2RNN,
     ]
 
     /// The experiment of a paper.
