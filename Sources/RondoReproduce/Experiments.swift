@@ -5,7 +5,10 @@ import RondoTensor
 public enum Experiments {
     /// All of them: one line each.
     public static let all: [Experiment] = [
-        .negativeEigenvalues
+        .negativeEigenvalues,
+        .s4,
+        .lssl,
+        .minmaxRNC,
     ]
 
     /// The experiment of a paper.

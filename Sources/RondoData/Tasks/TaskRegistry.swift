@@ -5,7 +5,11 @@ import RondoTensor
 public enum TaskRegistry {
     /// All tasks: one line each.
     public static let all: [any SequenceTask.Type] = [
-        ParityTask.self
+        ParityTask.self,
+        LatchingTask.self,
+        ToneTask.self,
+        DelayedSignalTask.self,
+        StrokeDigitsTask.self,
     ]
 
     /// The task of a name.
