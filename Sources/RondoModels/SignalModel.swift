@@ -70,6 +70,25 @@ public struct SignalModel: Module {
         return try head(norm(x))
     }
 
+    /// The same model for signals of another sampling rate.
+    ///
+    /// - Parameter factor: What multiplies the step sizes of all layers: 2 for signals sampled half as often.
+    /// - Returns: The model for such signals.
+    /// - Throws: `RondoError` of code `unavailable` if a mixer has no step sizes.
+    public func resampled(by factor: Double) throws -> SignalModel {
+        var copy = self
+        for index in copy.layers.indices {
+            let mixer = copy.layers[index].mixer
+            guard let resamplable = mixer as? any ResamplableMixer else {
+                throw RondoError(
+                    .unavailable,
+                    "layer \(index) cannot be resampled: \(type(of: mixer).architecture) has no continuous dynamics")
+            }
+            copy.layers[index].mixer = try resamplable.resampled(by: factor)
+        }
+        return copy
+    }
+
     /// Visits every trainable parameter.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try input.forEachParameter(under: "input", visit)

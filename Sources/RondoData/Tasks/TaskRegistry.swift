@@ -28,6 +28,10 @@ public enum TaskRegistry {
         ArrowPointingTask.self,
         AssociativeRecallTask.self,
         LatestRecallTask.self,
+        LatchingTask.self,
+        ToneTask.self,
+        DelayedSignalTask.self,
+        StrokeDigitsTask.self,
     ]
 
     /// The task of a name.

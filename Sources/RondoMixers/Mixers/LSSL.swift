@@ -11,6 +11,8 @@ public struct LSSL: SequenceMixer {
         public var outputs = 1
         /// Where the dynamics begin.
         public var initialization = LSSLInitialization.legS
+        /// Draws A and B where they begin at random.
+        public var initializationSeed: UInt64 = 0
         /// Whether A and the step sizes are trained; else they are constants (LSSL-f).
         public var learnsTransition = false
         /// α of the generalised bilinear transform: 0 Euler, 1/2 bilinear, 1 backward Euler.
@@ -31,7 +33,7 @@ public struct LSSL: SequenceMixer {
             try requireValue(
                 minStep > 0 && minStep <= maxStep && maxStep <= 10, "min_step, max_step", "\(minStep), \(maxStep)",
                 "0 < min_step <= max_step <= 10")
-            let fastest = initialization == .lagT ? 0.5 : Double(stateSize)
+            let fastest = initialization.largestRate(stateSize)
             try requireValue(
                 alpha >= 0.5 || (1 - 2 * alpha) * maxStep * fastest < 2, "max_step", maxStep,
                 "below 2 / ((1 - 2 alpha) |λ|), |λ| about \(fastest), as an explicit rule is unstable beyond")
@@ -78,6 +80,11 @@ public struct LSSL: SequenceMixer {
             $0.alpha = 0
             $0.learnsTransition = true
         },
+        MixerExample("random", dModel: 2) {
+            $0.stateSize = 5
+            $0.initialization = .random
+            $0.initializationSeed = 3
+        },
     ]
 
     /// The shape.
@@ -111,6 +118,19 @@ public struct LSSL: SequenceMixer {
     public func initialState(batch: Int) throws -> MixerState {
         MixerState(
             batch: batch, ["s": try Tensor.zeros([batch, dModel, configuration.stateSize], dtype: skip.dtype)])
+    }
+
+    /// The first taps of the convolution of every channel and output, `[D, M, length]`.
+    ///
+    /// - Throws: `RondoError` of code `invalidArgument` for a length below 1.
+    public func kernel(length: Int) throws -> Tensor {
+        let (matrix, input) = try transition.discretized()
+        return try Tensor.stack(
+            (0..<dModel).map { channel in
+                let space = DiscreteStateSpace(
+                    matrix: try matrix.selecting(0, channel), input: try input.selecting(0, channel))
+                return try space.kernel(readout: readout.selecting(0, channel), length: length)
+            })
     }
 
     private func system() throws -> DenseSystem {
@@ -164,6 +184,22 @@ public struct LSSL: SequenceMixer {
     }
 }
 
+extension LSSL: ResamplableMixer {
+    /// The same dynamics with other steps, which its configuration has too.
+    public func resampled(by factor: Double) throws -> LSSL {
+        try requireFactor(factor)
+        var changed = configuration
+        (changed.minStep, changed.maxStep) = (changed.minStep * factor, changed.maxStep * factor)
+        var unused = Generator.placeholder
+        var copy = try LSSL(changed, dModel: dModel, dtype: skip.dtype, using: &unused)
+        let shift = try Scalar.log(factor)
+        (copy.readout, copy.skip, copy.output) = (readout, skip, output)
+        copy.transition.matrix = transition.matrix
+        copy.transition.logStep = try transition.logStep.map { try $0 + shift }
+        return copy
+    }
+}
+
 /// Where the dynamics of a linear state space layer begin.
 public enum LSSLInitialization: String, Codable, Sendable, CaseIterable {
     /// HiPPO-LegS: the whole past.
@@ -173,11 +209,32 @@ public enum LSSLInitialization: String, Codable, Sendable, CaseIterable {
     /// HiPPO-LagT: an exponentially forgotten past.
     case lagT = "lagt"
 
-    func matrices(_ size: Int) -> (a: DoubleMatrix, b: DoubleMatrix) {
+    /// -I plus 0.9 times normal numbers of deviation 1 / √N, and normal B: eigenvalues about in a disc left of zero,
+    /// without structure, for comparison.
+    case random
+
+    func matrices(_ size: Int, seed: UInt64) throws -> (a: DoubleMatrix, b: DoubleMatrix) {
         switch self {
-        case .legS: HiPPO.legS(size)
-        case .legT: HiPPO.legT(size, isBalanced: true)
-        case .lagT: HiPPO.lagT(size)
+        case .legS: return HiPPO.legS(size)
+        case .legT: return HiPPO.legT(size, isBalanced: true)
+        case .lagT: return HiPPO.lagT(size)
+        case .random:
+            var generator = Generator(seed: seed)
+            let deviation = 0.9 / Double(max(1, size)).squareRoot()
+            let a = try generator.normal([size, size], deviation: deviation, dtype: .float64).array(of: Double.self)
+            let b = try generator.normal([size], dtype: .float64).array(of: Double.self)
+            return (
+                DoubleMatrix(size, size) { a[$0 * size + $1] - ($0 == $1 ? 1 : 0) }, DoubleMatrix(size, 1) { n, _ in b[n] }
+            )
+        }
+    }
+
+    /// About the largest modulus of an eigenvalue.
+    func largestRate(_ size: Int) -> Double {
+        switch self {
+        case .legS, .legT: Double(size)
+        case .lagT: 0.5
+        case .random: 2
         }
     }
 }
@@ -201,7 +258,8 @@ private struct LSSLTransition: Module {
     init(_ configuration: LSSL.Configuration, width: Int, isOutline: Bool, dtype: DType) throws {
         alpha = configuration.alpha
         let isLearned = configuration.learnsTransition
-        let (a, b) = configuration.initialization.matrices(isOutline && !isLearned ? 0 : configuration.stateSize)
+        let (a, b) = try configuration.initialization.matrices(
+            isOutline && !isLearned ? 0 : configuration.stateSize, seed: configuration.initializationSeed)
         let (low, high) = (try Scalar.log(configuration.minStep), try Scalar.log(configuration.maxStep))
         let steps = try Tensor((0..<width).map { low + (high - low) * Double($0) / Double(max(1, width - 1)) })
         let matrix = try a.tensor(.float64)
@@ -209,7 +267,9 @@ private struct LSSLTransition: Module {
         logStep = try isLearned ? steps.cast(to: dtype) : nil
         let fixed =
             try isLearned || isOutline
-            ? nil : Self.discretize(matrix, b.tensor(.float64), step: steps.exp(), alpha: alpha)
+            ? nil
+            : ContinuousStateSpace.generalizedBilinear(
+                matrix, b.tensor(.float64), steps: steps.exp(), alpha: alpha)
         fixedMatrix = try fixed.map { FixedTensor(try $0.matrix.cast(to: dtype)) }
         fixedInput = try fixed.map { FixedTensor(try $0.input.cast(to: dtype)) }
         entry = FixedTensor(try b.tensor(dtype))
@@ -236,20 +296,8 @@ private struct LSSLTransition: Module {
     func discretized() throws -> (matrix: Tensor, input: Tensor) {
         if let fixedMatrix, let fixedInput { return (fixedMatrix.tensor, fixedInput.tensor) }
         guard let matrix, let logStep else { return (entry.tensor, entry.tensor) }  // never: one of both is there
-        return try Self.discretize(matrix, entry.tensor, step: logStep.exp(), alpha: alpha)
-    }
-
-    private static func discretize(
-        _ a: Tensor, _ b: Tensor, step: Tensor, alpha: Double
-    ) throws -> (matrix: Tensor, input: Tensor) {
-        let steps = try step.expanded(at: 1).expanded(at: 2)
-        let scaled = try a.expanded(at: 0) * steps
-        let identity = try Tensor.identity(a.shape[0], dtype: a.dtype)
-        let entered = try b.expanded(at: 0) * steps
-        guard alpha > 0 else { return (try identity + scaled, try entered.squeezed(2)) }
-        let inverse = try MatrixInverse()([identity - scaled * alpha])[0]
-        let matrix = try inverse.matmul(identity + scaled * (1 - alpha))
-        return (matrix, try inverse.matmul(entered).squeezed(2))
+        return try ContinuousStateSpace.generalizedBilinear(
+            matrix, entry.tensor, steps: logStep.exp(), alpha: alpha)
     }
 
     mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {

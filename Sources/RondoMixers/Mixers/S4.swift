@@ -110,7 +110,9 @@ public struct S4: SequenceMixer {
     ) throws -> Tensor {
         let (size, copies) = (configuration.stateSize, configuration.copies)
         guard configuration.initialization == .legS, !generator.drawsZeros else {
-            return try generator.normal([2, copies, size / 2], deviation: 0.5, dtype: dtype)
+            let isSmall = configuration.initialization == .gaussian
+            let deviation = isSmall ? 0.5 / Double(size).squareRoot() : 0.5
+            return try generator.normal([2, copies, size / 2], deviation: deviation, dtype: dtype)
         }
         let p = HiPPO.diagonalizedLegS(size).project(HiPPO.lowRank(size))
         let values = [p.real.values, p.imaginary.values].flatMap { Array(repeating: $0, count: copies).flatMap { $0 } }
@@ -132,6 +134,14 @@ public struct S4: SequenceMixer {
             readout: try ComplexTensor(parts: dynamics.readout), step: try dynamics.step())
     }
 
+    /// The first taps of the convolution of every channel, `[D, length]`, from its generating function.
+    ///
+    /// - Throws: `RondoError` of code `invalidArgument` for a length below 1.
+    public func kernel(length: Int) throws -> Tensor {
+        try requireValue(length >= 1, "length", length, "1 or more")
+        return try perChannel().kernel(length: length)
+    }
+
     /// Blocks of the convolution, joined by their states.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
@@ -146,8 +156,7 @@ public struct S4: SequenceMixer {
     public func parallel(_ x: Tensor) throws -> Tensor {
         try requireInput(x, state: initialState(batch: x.shape.first ?? 0))
         guard x.shape[1] > 0 else { return x }
-        let kernel = try perChannel().kernel(length: x.shape[1])
-        return try mixing(LongConvolution()([x, kernel])[0] + skip * x)
+        return try mixing(LongConvolution()([x, kernel(length: x.shape[1])])[0] + skip * x)
     }
 
     /// The recurrence of the source in O(N), position by position.
@@ -178,5 +187,15 @@ public struct S4: SequenceMixer {
         try visit("low_rank", &lowRank)
         try visit("skip", &skip)
         try mixing.forEachParameter(under: "mixing", visit)
+    }
+}
+
+extension S4: ResamplableMixer {
+    /// The same dynamics with other steps.
+    public func resampled(by factor: Double) throws -> S4 {
+        try requireFactor(factor)
+        var copy = self
+        copy.dynamics.logStep = try dynamics.logStep + Scalar.log(factor)
+        return copy
     }
 }

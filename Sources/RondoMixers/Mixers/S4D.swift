@@ -156,3 +156,13 @@ public struct S4D: TransitionReporting {
         try mixing.forEachParameter(under: "mixing", visit)
     }
 }
+
+extension S4D: ResamplableMixer {
+    /// The same dynamics with other steps.
+    public func resampled(by factor: Double) throws -> S4D {
+        try requireFactor(factor)
+        var copy = self
+        copy.dynamics.logStep = try dynamics.logStep + Scalar.log(factor)
+        return copy
+    }
+}

@@ -52,6 +52,18 @@ public struct TaskModel: Module {
         return try signal(features, state: &state, training: false, using: &unused)
     }
 
+    /// The same model for signals of another sampling rate; see ``SignalModel/resampled(by:)``.
+    ///
+    /// - Parameter factor: What multiplies all step sizes: 2 for signals sampled half as often.
+    /// - Returns: The model for such signals.
+    /// - Throws: `RondoError` of code `unavailable` if it is no model of signals, or a mixer has no step sizes.
+    public func resampled(by factor: Double) throws -> TaskModel {
+        guard let signal else { throw RondoError(.unavailable, "a model of tokens has no sampling rate") }
+        var copy = self
+        copy.signal = try signal.resampled(by: factor)
+        return copy
+    }
+
     private static func oneHot(_ tokens: Tensor, _ count: Int) throws -> Tensor {
         let rows = try Tensor.identity(count).takingRows(tokens.reshaped([tokens.count]))
         return try rows.reshaped(tokens.shape + [count])

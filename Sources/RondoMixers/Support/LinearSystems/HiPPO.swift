@@ -80,40 +80,6 @@ struct DoubleMatrix {
         return sum
     }
 
-    /// Eigenvalues and eigenvectors (columns) of a symmetric matrix, by Jacobi's rotations.
-    func symmetricEigensystem() -> (values: [Double], vectors: DoubleMatrix) {
-        var (a, vectors) = (self, DoubleMatrix.identity(rows))
-        for _ in 0..<60 {
-            var (outside, inside) = (0.0, 0.0)
-            for i in 0..<rows {
-                for j in 0..<rows { if i == j { inside += a[i, j] * a[i, j] } else { outside += a[i, j] * a[i, j] } }
-            }
-            if outside <= 1e-30 * (inside + outside) { break }
-            for p in 0..<rows {
-                for q in p + 1..<max(rows, p + 1) where a[p, q] != 0 { a.rotate(p, q, &vectors) }
-            }
-        }
-        return ((0..<rows).map { a[$0, $0] }, vectors)
-    }
-
-    /// Makes element (p, q) of a symmetric matrix zero by a rotation.
-    private mutating func rotate(_ p: Int, _ q: Int, _ vectors: inout DoubleMatrix) {
-        let ratio = (self[q, q] - self[p, p]) / (2 * self[p, q])
-        let tangent = (ratio < 0 ? -1 : 1) / (abs(ratio) + (ratio * ratio + 1).squareRoot())
-        let cosine = 1 / (tangent * tangent + 1).squareRoot()
-        let sine = tangent * cosine
-        for k in 0..<rows {
-            let (x, y) = (self[k, p], self[k, q])
-            (self[k, p], self[k, q]) = (cosine * x - sine * y, sine * x + cosine * y)
-        }
-        for k in 0..<rows {
-            let (x, y) = (self[p, k], self[q, k])
-            (self[p, k], self[q, k]) = (cosine * x - sine * y, sine * x + cosine * y)
-            let (v, w) = (vectors[k, p], vectors[k, q])
-            (vectors[k, p], vectors[k, q]) = (cosine * v - sine * w, sine * v + cosine * w)
-        }
-    }
-
     /// d, l and r of a matrix -(diag(d) + the part of l rᵀ below the diagonal), or `nil` if it is no such matrix.
     var semiseparableParts: (diagonal: [Double], left: [Double], right: [Double])? {
         let last = rows - 1

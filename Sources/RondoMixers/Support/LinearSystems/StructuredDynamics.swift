@@ -13,6 +13,9 @@ public enum SpectrumInitialization: String, Codable, Sendable, CaseIterable {
     case real = "real"
     /// Real parts -1/2 and normally distributed imaginary parts of deviation √N: no structure, for comparison.
     case random = "random"
+    /// Those of -I plus normal numbers of deviation 1 / √N, the usual random matrix made stable: uniform in the disc of
+    /// radius 1 about -1, for comparison.
+    case gaussian = "gaussian"
 
     /// Λ of N / 2 states.
     func eigenvalues(stateSize: Int, using generator: inout Generator) -> (real: [Double], imaginary: [Double]) {
@@ -26,6 +29,9 @@ public enum SpectrumInitialization: String, Codable, Sendable, CaseIterable {
         case .linear: return (damped, (0..<half).map { .pi * Double($0) })
         case .inverse: return (damped, (0..<half).map { size / .pi * (size / Double(2 * $0 + 1) - 1) })
         case .real: return ((0..<half).map { -Double($0 + 1) }, Array(repeating: 0, count: half))
+        case .gaussian:
+            let points = (0..<half).map { _ in Self.pointInDisc(using: &generator) }
+            return (points.map { min($0.x - 1, -1e-4) }, points.map(\.y))
         case .random:
             // Sums of twelve uniform draws are close enough to normal here.
             return (
@@ -36,6 +42,18 @@ public enum SpectrumInitialization: String, Codable, Sendable, CaseIterable {
                 }
             )
         }
+    }
+}
+
+extension SpectrumInitialization {
+    /// A point of the unit disc's upper half: eigenvalues of a real matrix come with their conjugates.
+    fileprivate static func pointInDisc(using generator: inout Generator) -> (x: Double, y: Double) {
+        while !generator.drawsZeros {
+            let x = Double.random(in: -1...1, using: &generator)
+            let y = Double.random(in: 0...1, using: &generator)
+            if x * x + y * y <= 1 { return (x, y) }
+        }
+        return (0, 0)
     }
 }
 
