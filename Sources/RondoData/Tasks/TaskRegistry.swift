@@ -5,7 +5,9 @@ import RondoTensor
 public enum TaskRegistry {
     /// All tasks: one line each.
     public static let all: [any SequenceTask.Type] = [
-        ParityTask.self
+        ParityTask.self,
+        InContextLanguageTask.self,
+        SelectivityTask.self,
     ]
 
     /// The task of a name.
