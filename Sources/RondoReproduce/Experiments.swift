@@ -5,7 +5,9 @@ import RondoTensor
 public enum Experiments {
     /// All of them: one line each.
     public static let all: [Experiment] = [
-        .negativeEigenvalues
+        .negativeEigenvalues,
+        .inContextLanguages,
+        .selectivity,
     ]
 
     /// The experiment of a paper.

@@ -43,4 +43,12 @@ public struct NextSymbolScore: Codable, Sendable, Equatable {
         distance += sum / 2
         hits += allowed.contains(best) ? 1 : 0
     }
+
+    /// Takes the positions of another score in.
+    public mutating func merge(_ other: NextSymbolScore) {
+        positions += other.positions
+        hits += other.hits
+        distance += other.distance
+        divergence += other.divergence
+    }
 }
