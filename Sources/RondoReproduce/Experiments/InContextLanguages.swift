@@ -17,8 +17,8 @@ extension Experiment {
             .quick(
                 "random-languages", "Random automata and their strings are what the paper defines",
                 paper: """
-                    4-12 states with 1-3 edges, minimised (about 6.7 states and 2.0 edges a state remain); 10-19 strings \
-                    of 1-49 symbols, about 376 tokens.
+                    4-12 states with 1-3 edges, minimised (another program, over 5,000 automata: 6.97 states remain, \
+                    deviation 2.40); 10-19 strings of 1-49 symbols, about 376 tokens.
                     """,
                 run: randomLanguages),
             .quick(
@@ -77,7 +77,7 @@ extension Experiment {
         trial.check("edges from a state to itself before minimisation", Double(selfLoops), .equals(0))
         trial.check("no two states of a minimised automaton allow the same strings", isMinimal)
         trial.check("every string is one of its language", allowed)
-        trial.check("states after minimisation, mean", Double(states) / Double(count), .within(6.2...7.2))
+        trial.check("states after minimisation, mean", Double(states) / Double(count), .within(6.46...7.48))
         trial.check("edges of a state, mean", Double(edges) / Double(states), .within(1.9...2.1))
         trial.check("tokens of an instance, mean", Double(tokens) / Double(count), .within(350...400))
         trial.show("different languages of \(count)", Double(languages.count))

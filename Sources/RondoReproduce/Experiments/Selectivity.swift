@@ -19,8 +19,9 @@ extension Experiment {
             .quick(
                 "grammars", "Random grammars are ambiguous, and their past tells the state",
                 paper: """
-                    By definition. Figures of an independent program for 8 symbols of 4 states: a Bayes filter knows \
-                    0.980 of the states, n-grams of 1 to 4 symbols 0.42, 0.72, 0.88, 0.94; 3 % of the symbols are ends.
+                    By definition. Another program, over 24 grammars of 8 symbols of 4 states: n-grams of 1 to 4 symbols \
+                    know 0.463, 0.810, 0.942 and 0.977 of the states, 4.0 % of the symbols are ends; single grammars \
+                    differ much (1 symbol: 0.38-0.70). Judged: means over 8 grammars, within three standard errors.
                     """,
                 run: selectiveGrammars),
             .quick(
@@ -39,19 +40,24 @@ extension Experiment {
                 paper: "Every linear recurrent model does better than the symbol alone allows.",
                 run: firstSteps),
             .full(
-                "gating-strategies", "Which recurrences keep to the state across gaps and distractors",
-                paper: """
-                    Gates and fast forgetting help recall; mixing of channels is not needed for selectivity, but for \
-                    longer gaps than trained; softmax attention stays best. No figures are quoted.
-                    """,
-                run: gatingStrategies),
+                "distractors", "Gates keep distractors out",
+                paper: "Gating and fast forgetting help recall; softmax attention stays best. No figures are quoted.",
+                run: keepingDistractorsOut),
+            .full(
+                "complexity", "Every gated recurrence tracks the state of an ambiguous grammar",
+                paper: "Mixing of channels is not needed for selectivity. No figures are quoted.",
+                run: trackingStates),
+            .full(
+                "longer-gaps", "Noisy gaps, also longer than in training",
+                paper: "Mixing of channels in the state is critical for generalisation. No figures are quoted.",
+                run: bridgingGaps),
         ])
 
     private static func selectiveGrammars(_ trial: inout Trial) throws {
         var rows: [[String]] = []
         for (symbols, depth, length) in [(8, 4, 64), (8, 8, 64), (16, 8, 128)] {
             let isMini = depth == 4
-            let count = isMini ? 8 : 2
+            let count = isMini ? 8 : 1
             let means = try (0..<count).reduce(into: [Double](repeating: 0, count: 8)) { sums, index in
                 let figures = try grammarFigures(
                     symbols, depth, length, seed: trial.seed &* 1000 &+ UInt64(index), &trial)
@@ -61,10 +67,11 @@ extension Experiment {
             guard isMini else { continue }
             trial.check("edges out of a state, mean", means[0], .within(3.0...3.6))
             trial.check("Bayes filter", means[1], .atLeast(0.97))
-            trial.check("symbol alone", means[2], .within(0.35...0.5))
-            trial.check("two symbols", means[3], .within(0.62...0.8))
-            trial.check("three symbols", means[4], .within(0.8...0.93))
-            trial.check("share of ends", means[6], .within(0.02...0.045))
+            trial.check("one symbol", means[2], .within(0.395...0.53))
+            trial.check("two symbols", means[3], .within(0.765...0.855))
+            trial.check("three symbols", means[4], .within(0.917...0.967))
+            trial.check("four symbols", means[5], .within(0.962...0.992))
+            trial.check("share of ends", means[6], .within(0.03...0.05))
         }
         trial.table(
             "Means over grammars",
@@ -83,7 +90,7 @@ extension Experiment {
     ) throws -> [Double] {
         var generator = Generator(seed: seed, stream: 8)
         let grammar = try SelectivityGrammar(.init(symbols: symbols, depth: depth), using: &generator)
-        let training = try (0..<2000).map { _ in try grammar.stream(length: length, using: &generator) }
+        let training = try (0..<1000).map { _ in try grammar.stream(length: length, using: &generator) }
         let test = try (0..<200).map { _ in try grammar.stream(length: length, using: &generator) }
         let asked = Double(test.count * length)
         var known = 0

@@ -29,14 +29,23 @@ extension TaskModel {
             var state = try initialState(batch: samples.count)
             let probabilities = try self(batch.inputs, state: &state).softmax()
             for (row, sample) in samples.enumerated() {
-                for segment in sample.segments {
-                    let sums = try probabilities.selecting(0, row).sliced(0, segment).sum([0])
-                    let guess = try sums.argmax().array(of: Int32.self)[0]
-                    right += guess == sample.states[segment.lowerBound] ? 1 : 0
-                }
+                let values = try probabilities.selecting(0, row).array(of: Float.self)
+                right += Self.rightSymbols(sample, values, states: grammar.stateCount)
                 asked += sample.starts.count
             }
         }
         return Double(right) / Double(max(1, asked))
+    }
+
+    /// Symbols whose state has the largest sum of probabilities over their frames.
+    private static func rightSymbols(_ sample: SelectivitySample, _ probabilities: [Float], states: Int) -> Int {
+        sample.segments.count { segment in
+            var sums = Array(repeating: Float(0), count: states)
+            for frame in segment {
+                for state in 0..<states { sums[state] += probabilities[frame * states + state] }
+            }
+            let guess = sums.indices.max { sums[$0] < sums[$1] }
+            return guess.map(Int32.init) == sample.states[segment.lowerBound]
+        }
     }
 }
