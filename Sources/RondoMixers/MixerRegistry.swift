@@ -43,6 +43,7 @@ public enum MixerRegistry {
         SoftmaxAttention.self,
         SlidingWindowAttention.self,
         Aaren.self,
+        NGramHead.self,
     ]
 
     private static let added = Mutex<[any SequenceMixer.Type]>([])

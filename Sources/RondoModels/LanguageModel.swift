@@ -147,7 +147,7 @@ public struct LanguageModel: Module {
         var x = try embedded(
             embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
-        var shared = SharedValues()
+        var shared = SharedValues(tokens: inputs)
         for (index, layer) in layers.enumerated() {
             x = try layer(
                 x, state: &state.layers[index], shared: &shared, training: training, using: &generator)
@@ -201,7 +201,7 @@ extension LanguageModel {
             embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
         guard try x.isFinite() else { return "embedding" }
-        var shared = SharedValues()
+        var shared = SharedValues(tokens: inputs)
         for (index, layer) in layers.enumerated() {
             x = try layer(
                 x, state: &state.layers[index], shared: &shared, training: training, using: &generator)

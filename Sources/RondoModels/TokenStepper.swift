@@ -39,8 +39,9 @@ public struct TokenStepper: Sendable {
             throw RondoError(
                 .outOfRange, "generate: token \(token) lies outside 0..<\(model.configuration.vocabSize)")
         }
-        var x = try model.embedded(model.embedding(Tensor(tokens)))
-        var shared = SharedValues()
+        let tokens = try Tensor(tokens)
+        var x = try model.embedded(model.embedding(tokens))
+        var shared = SharedValues(tokens: tokens)
         for (index, layer) in model.layers.enumerated() {
             let mixed = try steppers[index](layer.norm(x), state: &state.layers[index], passing: &shared)
             // Without a residual the result belongs to the stepper, or is a leaf of the state: both change later.

@@ -17,6 +17,9 @@ public enum Experiments {
         .gla,
         .negativeEigenvalues,
         .aaren,
+        .negativeEigenvalues,
+        .inContextLanguages,
+        .selectivity,
     ]
 
     /// The experiment of a paper.

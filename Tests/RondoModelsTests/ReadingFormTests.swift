@@ -37,6 +37,26 @@ import Testing
         try expectAgreement(model)
     }
 
+    @Test func tokensReachTheLayersInEveryForm() throws {
+        let model = try LanguageModelTests.model("ngram_head", vocabSize: 12) {
+            $0.nLayers = 3
+            $0.layers = [
+                .init(mixer: "gru"), .init(mixer: "ngram_head", options: ["order": .integer(1)]),
+                .init(mixer: "ngram_head", options: ["order": .integer(2)]),
+            ]
+        }
+        try expectAgreement(model)
+    }
+
+    @Test func headsMatchTokensAndNotVectors() throws {
+        // Without the embedding's vectors, which are all the same, tokens can be told apart by the head alone.
+        var model = try LanguageModelTests.model("ngram_head", vocabSize: 12) { $0.nLayers = 2 }
+        model.embedding.weight = try Tensor.ones(model.embedding.weight.shape, dtype: model.embedding.weight.dtype)
+        let all = try #require(try model.logits(of: [[1, 2, 3, 1], [1, 2, 3, 4]], form: .parallel))
+        let last = try all.selecting(1, 3)
+        #expect(try (last.selecting(0, 0) - last.selecting(0, 1)).abs().max().scalar() > 1e-6)
+    }
+
     @Test func aLearnedBeginningCountsInEveryForm() throws {
         let model = try LanguageModelTests.model("lstm", vocabSize: 12)
         var learned = try LearnedState(for: model)

@@ -77,6 +77,17 @@ struct FusedCase: Sendable, CustomStringConvertible {
                 add("linear \(stored)", LinearProduct(), [x, try weight.cast(to: stored), bias], columns + rows)
             }
         }
+        for (batch, prefix, time, width, order) in [
+            (1, 0, 1, 1, 1), (2, 0, 9, 3, 1), (2, 4, 8, 3, 2), (3, 9, 1, 5, 1), (1, 2, 30, 4, 3), (2, 3, 0, 2, 1),
+            (2, 40, 60, 33, 2), (0, 2, 3, 2, 1),
+        ] {
+            let length = prefix + time
+            let symbols = (0..<batch * length).map { _ in Int32.random(in: 0..<2, using: &generator) }
+            let inputs = [
+                try draw(batch, length, width), try Tensor(symbols, shape: [batch, length]).cast(to: dtype),
+            ]
+            add("nGramMean", NGramMean(order: order, time: time), inputs, length)
+        }
         for shape in [[1], [33], [3, 100], [0, 4]] {
             let x = try generator.normal(shape, dtype: dtype)
             add("dropout", try DropoutOperation(probability: 0.4, count: x.count, using: &generator), [x], 1)

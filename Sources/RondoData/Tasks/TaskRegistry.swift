@@ -32,6 +32,8 @@ public enum TaskRegistry {
         ToneTask.self,
         DelayedSignalTask.self,
         StrokeDigitsTask.self,
+        InContextLanguageTask.self,
+        SelectivityTask.self,
     ]
 
     /// The task of a name.

@@ -1,17 +1,21 @@
 public import RondoTensor
 
-/// What layers of a model hand to those above them within one pass, at the positions that are being read.
+/// What a model hands to its layers, and these to those above them, within one pass at the positions that are being read.
 ///
-/// No memory: it begins empty in every pass, over whatever piece of the sequence. What is remembered is in states.
+/// No memory: it begins anew in every pass, over whatever piece of the sequence. What is remembered is in states.
 public struct SharedValues: Sendable {
     /// The values of the first layer that gave any, `[batch, time, width]`, or `[batch, width]` in a step.
     public var first: Tensor?
+    /// The tokens of a language model, int32 `[batch, time]`, or `[batch]` in a step; `nil` where there are none.
+    public var tokens: Tensor?
 
-    /// Creates what the lowest layer finds: nothing.
-    public init() {}
+    /// Creates what the lowest layer finds.
+    ///
+    /// - Parameter tokens: The tokens that are read, if they are known.
+    public init(tokens: Tensor? = nil) { self.tokens = tokens }
 }
 
-/// A mixer that hands values to the layers above it, or takes them (RWKV-7).
+/// A mixer that hands values to the layers above it, or takes them (RWKV-7), or needs to know the tokens.
 ///
 /// Alone it is the lowest layer of a model: every form of ``SequenceMixer`` is this one with nothing from below.
 public protocol ValueSharingMixer: SequenceMixer {
@@ -40,6 +44,7 @@ extension ValueSharingMixer {
     public func step(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor {
         var piece = SharedValues()
         piece.first = try shared.first?.expanded(at: 1)
+        piece.tokens = try shared.tokens?.expanded(at: 1)
         let y = try chunk(x.expanded(at: 1), state: &state, shared: &piece).squeezed(1)
         shared.first = try piece.first?.squeezed(1)
         return y
