@@ -17,7 +17,6 @@ public enum Experiments {
         .gla,
         .negativeEigenvalues,
         .aaren,
-        .negativeEigenvalues,
         .inContextLanguages,
         .selectivity,
     ]
