@@ -7,9 +7,11 @@ public enum MixerRegistry {
     /// The mixers of this package: one line each.
     public static let builtIn: [any SequenceMixer.Type] = [
         Elman.self,
+        Jordan.self,
         LSTM.self,
         GRU.self,
         SLSTM.self,
+        NTM.self,
         ParaGRU.self,
         ParaLSTM.self,
         M2RNN.self,

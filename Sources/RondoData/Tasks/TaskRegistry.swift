@@ -5,7 +5,8 @@ import RondoTensor
 public enum TaskRegistry {
     /// All tasks: one line each.
     public static let all: [any SequenceTask.Type] = [
-        ParityTask.self
+        ParityTask.self,
+        LatchTask.self,
     ]
 
     /// The task of a name.
