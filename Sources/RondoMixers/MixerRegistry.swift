@@ -8,9 +8,11 @@ public enum MixerRegistry {
     public static let builtIn: [any SequenceMixer.Type] = [
         Elman.self,
         LeakyRNN.self,
+        Jordan.self,
         LSTM.self,
         GRU.self,
         SLSTM.self,
+        NTM.self,
         ParaGRU.self,
         ParaLSTM.self,
         M2RNN.self,

@@ -96,3 +96,5 @@ public struct ModelState: RowState {
         return try zip(all.paths, all.tensors).first { try !$1.isFinite() }?.0
     }
 }
+
+extension ModelState: CarriedState {}

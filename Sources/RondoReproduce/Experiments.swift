@@ -17,6 +17,7 @@ public enum Experiments {
         .gla,
         .negativeEigenvalues,
         .aaren,
+        .criticalReview,
         .inContextLanguages,
         .selectivity,
     ]

@@ -126,7 +126,7 @@ import Testing
     }
 
     @Test(arguments: RecurrentCell.allCases) func extremeInputsStayFinite(_ cell: RecurrentCell) throws {
-        for scale in [-1e3, 1e3] where cell != .elmanReLU {
+        for scale in [-1e3, 1e3] where ![.elmanReLU, .elmanIdentity].contains(cell) {
             let loop = RecurrentCase(cell: cell, time: 20, batch: 3, heads: 1, width: 33)
             var operands = try loop.operands(.float32)
             operands.projection = try operands.projection.abs() * scale

@@ -15,7 +15,11 @@
 typedef enum {
     RK_ELMAN_TANH,       // h = tanh(x + R h)
     RK_ELMAN_RELU,       // h = max(x + R h, 0)
+    RK_ELMAN_SIGMOID,    // h = sigmoid(x + R h)
+    RK_ELMAN_IDENTITY,   // h = x + R h
     RK_LSTM,             // gates i f z o: c = f c + i z, h = o tanh(c)
+    RK_LSTM_NO_FORGET,   // gates i z o: c = c + i z, h = o tanh(c)
+    RK_LSTM_1997,        // the same with 4 sigmoid(.) - 2 for z and 2 sigmoid(c) - 1 for tanh(c)
     RK_LSTM_PEEPHOLE,    // extras p_i p_f p_o: i and f also see c before, o sees c after
     RK_LSTM_NORM,        // extras g_i g_f g_z g_o g_c b_c: every R h is normalised (gain g) and so is c inside h
     RK_GRU,              // gates of x: r z n, of R: g r z; extra b_g: n = tanh(x_n + r (R_g h + b_g)), h = z h + (1 - z) n

@@ -14,7 +14,11 @@
     X(RK_ELMAN_RELU, elman_relu, 1, 1, 1, 1, 0, 1, 0) \
     X(RK_LEAKY, leaky, 1, 1, 1, 1, 0, 1, 2) \
     X(RK_LEAKY_OUTSIDE, leaky_outside, 1, 1, 1, 1, 0, 1, 2) \
+    X(RK_ELMAN_SIGMOID, elman_sigmoid, 1, 1, 1, 1, 0, 1, 0) \
+    X(RK_ELMAN_IDENTITY, elman_identity, 1, 1, 1, 1, 0, 1, 0) \
     X(RK_LSTM, lstm, 2, 4, 4, 4, 0, 4, 0) \
+    X(RK_LSTM_NO_FORGET, lstm_no_forget, 2, 3, 3, 3, 0, 3, 0) \
+    X(RK_LSTM_1997, lstm_1997, 2, 3, 3, 3, 0, 3, 0) \
     X(RK_LSTM_PEEPHOLE, lstm_peephole, 2, 4, 4, 4, 0, 4, 3) \
     X(RK_GRU, gru, 1, 3, 3, 4, 1, 4, 1) \
     X(RK_SLSTM, slstm, 4, 4, 4, 4, 0, 5, 0)

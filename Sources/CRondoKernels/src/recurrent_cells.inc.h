@@ -57,6 +57,24 @@ RK_INLINE void leaky_outside_backward(const V *save, const V *s, const V *p, V *
     d[0] = d[0] - drectified;
 }
 
+RK_INLINE void elman_sigmoid_forward(const V *x, const V *r, const V *p, V *s, V *save) {
+    save[0] = s[0] = v_sigmoid(x[0] + r[0]);
+}
+
+RK_INLINE void elman_sigmoid_backward(const V *save, const V *s, const V *p, V *d, V *g, V *dp) {
+    g[0] = d[0] * save[0] * (1 - save[0]);
+    d[0] = v_set(0);
+}
+
+RK_INLINE void elman_identity_forward(const V *x, const V *r, const V *p, V *s, V *save) {
+    save[0] = s[0] = x[0] + r[0];
+}
+
+RK_INLINE void elman_identity_backward(const V *save, const V *s, const V *p, V *d, V *g, V *dp) {
+    g[0] = d[0];
+    d[0] = v_set(0);
+}
+
 RK_INLINE void lstm_forward(const V *x, const V *r, const V *p, V *s, V *save) {
     V i = v_sigmoid(x[0] + r[0]), f = v_sigmoid(x[1] + r[1]), z = v_tanh(x[2] + r[2]), o = v_sigmoid(x[3] + r[3]);
     s[1] = v_fma(f, s[1], i * z);
@@ -79,6 +97,43 @@ RK_INLINE void lstm_backward(const V *save, const V *s, const V *p, V *d, V *g, 
     V dc = v_fma(d[0] * o, 1 - tanh_c * tanh_c, d[1]);
     lstm_gates_backward(save, s[1], dc, d[0] * tanh_c, g);
     d[0] = v_set(0), d[1] = dc * f;
+}
+
+// The LSTM without a forget gate, gates i z o. The squashing functions of 1997 are 4 sigmoid(x) - 2 = 2 tanh(x / 2) for
+// z and 2 sigmoid(c) - 1 = tanh(c / 2) for the cell.
+RK_INLINE void additive_forward(const V *x, const V *r, V *s, V *save, bool original) {
+    V i = v_sigmoid(x[0] + r[0]), sum = x[1] + r[1], o = v_sigmoid(x[2] + r[2]);
+    V z = original ? 2 * v_tanh(v_set(0.5) * sum) : v_tanh(sum);
+    s[1] = v_fma(i, z, s[1]);
+    s[0] = o * v_tanh(original ? v_set(0.5) * s[1] : s[1]);
+    save[0] = i, save[1] = z, save[2] = o;
+}
+
+RK_INLINE void additive_backward(const V *save, const V *s, V *d, V *g, bool original) {
+    V i = save[0], z = save[1], o = save[2], half = v_set(0.5);
+    V c = v_fma(i, z, s[1]), out = v_tanh(original ? half * c : c);
+    V slope = original ? half * (1 - out * out) : 1 - out * out;
+    V dc = v_fma(d[0] * o, slope, d[1]);
+    g[0] = dc * z * i * (1 - i);
+    g[1] = dc * i * (original ? v_set(1) - v_set(0.25) * z * z : 1 - z * z);
+    g[2] = d[0] * out * o * (1 - o);
+    d[0] = v_set(0), d[1] = dc;
+}
+
+RK_INLINE void lstm_no_forget_forward(const V *x, const V *r, const V *p, V *s, V *save) {
+    additive_forward(x, r, s, save, false);
+}
+
+RK_INLINE void lstm_no_forget_backward(const V *save, const V *s, const V *p, V *d, V *g, V *dp) {
+    additive_backward(save, s, d, g, false);
+}
+
+RK_INLINE void lstm_1997_forward(const V *x, const V *r, const V *p, V *s, V *save) {
+    additive_forward(x, r, s, save, true);
+}
+
+RK_INLINE void lstm_1997_backward(const V *save, const V *s, const V *p, V *d, V *g, V *dp) {
+    additive_backward(save, s, d, g, true);
 }
 
 RK_INLINE void lstm_peephole_forward(const V *x, const V *r, const V *p, V *s, V *save) {

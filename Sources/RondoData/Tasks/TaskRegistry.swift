@@ -26,14 +26,12 @@ public enum TaskRegistry {
         ReberTask.self,
         DelayMemoryTask.self,
         ArrowPointingTask.self,
-        AssociativeRecallTask.self,
-        LatestRecallTask.self,
-        LatchingTask.self,
         ToneTask.self,
         DelayedSignalTask.self,
         StrokeDigitsTask.self,
         InContextLanguageTask.self,
         SelectivityTask.self,
+        LatchTask.self,
     ]
 
     /// The task of a name.

@@ -187,3 +187,5 @@ extension MixerState: RowState {
         }
     }
 }
+
+extension MixerState: CarriedState {}

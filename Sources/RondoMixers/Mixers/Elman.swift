@@ -1,4 +1,4 @@
-import RondoNN
+public import RondoNN
 import RondoTensor
 
 /// The Elman network: h = φ(W x + R h⁻ + b).
@@ -11,6 +11,10 @@ public struct Elman: RecurrentCellMixer {
             case tanh
             /// Unbounded, for identity-like matrices.
             case relu
+            /// Between 0 and 1, as in the original.
+            case sigmoid
+            /// None: the network is linear.
+            case identity
         }
 
         /// The nonlinearity.
@@ -21,6 +25,12 @@ public struct Elman: RecurrentCellMixer {
         public var hiddenSize: Int?
         /// Blocks on the diagonal of the recurrent matrices; 1 is dense.
         public var heads = 1
+        /// How W and R begin.
+        ///
+        /// `identity` with `relu` is the IRNN of Le et al., 2015.
+        public var initialization = RecurrentInitialization.uniform
+        /// The largest absolute eigenvalue of R at the beginning, with the initialisation `spectral_radius`.
+        public var spectralRadius = 1.0
 
         /// Creates the defaults.
         public init() {}
@@ -29,6 +39,8 @@ public struct Elman: RecurrentCellMixer {
             switch activation {
             case .tanh: .elmanTanh
             case .relu: .elmanReLU
+            case .sigmoid: .elmanSigmoid
+            case .identity: .elmanIdentity
             }
         }
     }
@@ -53,6 +65,19 @@ public struct Elman: RecurrentCellMixer {
         },
         MixerExample("wider", dModel: 3) {
             $0.hiddenSize = 7
+        },
+        MixerExample("sigmoid, orthogonal", dModel: 4) {
+            $0.activation = .sigmoid
+            $0.initialization = .glorotOrthogonal
+        },
+        MixerExample("relu from the identity", dModel: 3) {
+            $0.activation = .relu
+            $0.initialization = .identity
+        },
+        MixerExample("linear, spectral radius 0.9", dModel: 5) {
+            $0.activation = .identity
+            $0.initialization = .spectralRadius
+            $0.spectralRadius = 0.9
         },
     ]
 

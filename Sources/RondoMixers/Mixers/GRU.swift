@@ -1,4 +1,4 @@
-import RondoNN
+public import RondoNN
 import RondoTensor
 
 /// The gated recurrent unit: a reset and an update gate.
@@ -21,6 +21,10 @@ public struct GRU: RecurrentCellMixer {
         public var hiddenSize: Int?
         /// Blocks on the diagonal of the recurrent matrices; 1 is dense.
         public var heads = 1
+        /// The offset with which z begins, which keeps the old state: 3 makes a unit remember about twenty positions.
+        public var updateBias = 0.0
+        /// How W and R begin.
+        public var initialization = RecurrentInitialization.uniform
 
         /// Creates the defaults.
         public init() {}
@@ -31,6 +35,8 @@ public struct GRU: RecurrentCellMixer {
             case .before: .gruResetBefore
             }
         }
+
+        var keepBias: Double? { updateBias }
     }
 
     /// What it is.
@@ -54,8 +60,10 @@ public struct GRU: RecurrentCellMixer {
             $0.reset = .before
             $0.heads = 2
         },
-        MixerExample("wider", dModel: 3) {
+        MixerExample("wider, keeping", dModel: 3) {
             $0.hiddenSize = 5
+            $0.updateBias = 3
+            $0.initialization = .glorotOrthogonal
         },
     ]
 

@@ -1,11 +1,11 @@
-import RondoNN
+public import RondoNN
 import RondoTensor
 
 /// Long short-term memory: gates around a cell that adds.
 public struct LSTM: RecurrentCellMixer {
     /// The shape of an LSTM layer.
     public struct Configuration: RecurrentCellConfiguration {
-        /// What the gates see.
+        /// What the gates see and what the cell does with it.
         public enum Variant: String, Codable, Sendable, CaseIterable {
             /// Input and h⁻.
             case standard
@@ -13,9 +13,13 @@ public struct LSTM: RecurrentCellMixer {
             case peephole
             /// Normalised recurrent products and cell (Ba et al., 2016).
             case layerNorm = "layer_norm"
+            /// No forget gate: c = c⁻ + i ⊙ z (Hochreiter and Schmidhuber, 1997).
+            case noForget = "no_forget"
+            /// No forget gate and the squashing functions of 1997: z = 4 σ(·) - 2, h = o ⊙ (2 σ(c) - 1).
+            case original1997 = "original_1997"
         }
 
-        /// What the gates see.
+        /// What the gates see and what the cell does with it.
         public var variant = Variant.standard
         /// The width of the state, the model's if `nil`.
         ///
@@ -23,6 +27,10 @@ public struct LSTM: RecurrentCellMixer {
         public var hiddenSize: Int?
         /// Blocks on the diagonal of the recurrent matrices; 1 is dense.
         public var heads = 1
+        /// The offset with which the forget gate begins (Jozefowicz et al., 2015: 1).
+        public var forgetBias = 1.0
+        /// How W and R begin.
+        public var initialization = RecurrentInitialization.uniform
 
         /// Creates the defaults.
         public init() {}
@@ -32,8 +40,12 @@ public struct LSTM: RecurrentCellMixer {
             case .standard: .lstm
             case .peephole: .lstmPeephole
             case .layerNorm: .lstmLayerNorm
+            case .noForget: .lstmNoForget
+            case .original1997: .lstm1997
             }
         }
+
+        var keepBias: Double? { forgetBias }
     }
 
     /// What it is.
@@ -46,6 +58,7 @@ public struct LSTM: RecurrentCellMixer {
             c = f ⊙ c⁻ + i ⊙ z
             h = o ⊙ tanh(c)
             y = h
+            no_forget: f = 1; original_1997: also 4 σ(·) - 2 for the tanh of z and 2 σ(c) - 1 for that of c
             """,
         source: "Hochreiter and Schmidhuber, Long short-term memory, 1997; Gers et al., Learning to forget, 2000",
         complexity: "sequence O(T D²) sequential in T; step O(D²); state 2 D")
@@ -59,6 +72,14 @@ public struct LSTM: RecurrentCellMixer {
         },
         MixerExample("layer norm", dModel: 4) {
             $0.variant = .layerNorm
+        },
+        MixerExample("no forget gate", dModel: 5) {
+            $0.variant = .noForget
+            $0.initialization = .glorotOrthogonal
+        },
+        MixerExample("1997, two heads", dModel: 4) {
+            $0.variant = .original1997
+            $0.heads = 2
         },
         MixerExample("narrower", dModel: 6) {
             $0.hiddenSize = 3

@@ -16,14 +16,39 @@ protocol RecurrentCellConfiguration: MixerConfiguration {
     var heads: Int { get }
     /// The cell that the options choose.
     var cell: RecurrentCell { get }
+    /// How the matrices begin.
+    var initialization: RecurrentInitialization { get }
+    /// The largest absolute eigenvalue of R where the initialisation asks for one.
+    var spectralRadius: Double { get }
+    /// The first offset of the gate that keeps the old state; the cell's if `nil`.
+    var keepBias: Double? { get }
 }
 
 extension RecurrentCellConfiguration {
+    var initialization: RecurrentInitialization { .uniform }
+    var spectralRadius: Double { 1 }
+    var keepBias: Double? { nil }
+
+    /// The layer that the options describe.
+    func layer(dModel: Int) -> RecurrentConfiguration {
+        var layer = RecurrentConfiguration(
+            cell: cell, inputSize: dModel, hiddenSize: hiddenSize ?? dModel, heads: heads)
+        layer.initialization = initialization
+        layer.spectralRadius = spectralRadius
+        layer.keepBias = keepBias
+        return layer
+    }
+
     /// Refuses widths that cannot be built.
     public func validate(dModel: Int) throws {
         let width = hiddenSize ?? dModel
         try requireValue((1...1 << 20).contains(width), "hidden_size", width, "from 1 to 1048576")
         try requireValue(heads >= 1 && width % heads == 0, "heads", heads, "a divisor of the width, which is \(width)")
+        try requireValue((0...1e3).contains(spectralRadius), "spectral_radius", spectralRadius, "from 0 to 1000")
+        if let keepBias {
+            let key = cell.keepGate == "z" ? "update_bias" : "forget_bias"
+            try requireValue((-100...100).contains(keepBias), key, keepBias, "from -100 to 100")
+        }
     }
 }
 
@@ -34,10 +59,7 @@ extension RecurrentCellMixer {
     ) throws {
         try configuration.validate(dModel: dModel)
         let width = configuration.hiddenSize ?? dModel
-        let layer = try RecurrentLayer(
-            RecurrentConfiguration(
-                cell: configuration.cell, inputSize: dModel, hiddenSize: width, heads: configuration.heads),
-            dtype: dtype, using: &generator)
+        let layer = try RecurrentLayer(configuration.layer(dModel: dModel), dtype: dtype, using: &generator)
         let output =
             try width == dModel
             ? nil : Linear(inputSize: width, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
@@ -48,9 +70,10 @@ extension RecurrentCellMixer {
     public func initialState(batch: Int) throws -> MixerState {
         let zeros = try Tensor.zeros([batch, layer.hiddenSize], dtype: layer.weight.dtype.computationType)
         switch configuration.cell {
-        case .elmanTanh, .elmanReLU, .gru, .gruResetBefore, .leaky, .leakyOutside:
+        case .elmanTanh, .elmanReLU, .elmanSigmoid, .elmanIdentity, .gru, .gruResetBefore, .leaky, .leakyOutside:
             return MixerState(batch: batch, ["h": zeros])
-        case .lstm, .lstmPeephole, .lstmLayerNorm: return MixerState(batch: batch, ["h": zeros, "c": zeros])
+        case .lstm, .lstmNoForget, .lstm1997, .lstmPeephole, .lstmLayerNorm:
+            return MixerState(batch: batch, ["h": zeros, "c": zeros])
         case .slstm: return MixerState(batch: batch, ["h": zeros, "c": zeros, "n": zeros, "m": zeros])
         }
     }

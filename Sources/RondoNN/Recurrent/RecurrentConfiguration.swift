@@ -20,6 +20,13 @@ public struct RecurrentConfiguration: Codable, Sendable, Equatable {
     public var recurrentDropout: Double
     /// The share of units that keep their old state at a position (Krueger et al., 2017).
     public var zoneout: Double
+    /// How the matrices begin.
+    public var initialization = RecurrentInitialization.uniform
+    /// The largest absolute eigenvalue of every block of R, if they begin by `spectralRadius`.
+    public var spectralRadius = 1.0
+    /// The offset with which the gate begins that keeps the old state (an LSTM's f, a GRU's z); the cell's if `nil`: 1 of
+    /// an LSTM, 0 of a GRU.
+    public var keepBias: Double?
 
     /// Creates a configuration.
     public init(
@@ -53,6 +60,12 @@ public struct RecurrentConfiguration: Codable, Sendable, Equatable {
             throw RondoError(
                 .invalidArgument,
                 "recurrent configuration: hidden_size \(hiddenSize) does not divide into \(heads) heads")
+        }
+        guard spectralRadius >= 0, spectralRadius.isFinite, (keepBias ?? 0).isFinite else {
+            throw RondoError(
+                .invalidArgument,
+                "recurrent configuration: spectral_radius is \(spectralRadius) and keep_bias \(keepBias ?? 0); they must "
+                    + "be finite, and the radius at least 0")
         }
         for (name, value) in [("dropout", dropout), ("recurrent_dropout", recurrentDropout), ("zoneout", zoneout)]
         where !(0..<1).contains(value) {

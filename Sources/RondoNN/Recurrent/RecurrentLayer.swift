@@ -32,21 +32,18 @@ public struct RecurrentLayer: Module {
         }
     }
 
-    /// Creates a layer: W from U(±1/√H), R from U(±1/√D), forget gates open (bias 1), no other bias.
+    /// Creates a layer: matrices as ``RecurrentConfiguration/initialization`` says, forget gates open, no other bias.
     /// - Throws: ``RondoError`` for an impossible configuration.
     public init(
         _ configuration: RecurrentConfiguration, dtype: DType = .float32, using generator: inout Generator
     ) throws {
         try configuration.validate()
         cell = configuration.cell
-        let (units, heads) = (configuration.hiddenSize, configuration.heads)
-        let gates = cell.inputGates
-        let (inputBound, bound) = (1 / Double(units).squareRoot(), 1 / Double(units / heads).squareRoot())
-        weight = try generator.uniform(
-            [gates.count * units, configuration.inputSize], low: -inputBound, high: inputBound, dtype: dtype)
-        recurrent = try generator.uniform(
-            [cell.recurrentGates.count, heads, units / heads, units / heads], low: -bound, high: bound, dtype: dtype)
-        bias = try Self.rows(gates.map { $0 == "f" ? 1 : 0 }, units, dtype).reshaped([-1])
+        let (units, gates) = (configuration.hiddenSize, cell.inputGates)
+        (weight, recurrent) = try configuration.initialization.matrices(configuration, dtype, using: &generator)
+        let keepGate = cell.keepGate
+        let open = configuration.keepBias ?? (keepGate == "f" ? 1 : 0)
+        bias = try Self.rows(gates.map { $0 == keepGate ? open : 0 }, units, dtype).reshaped([-1])
         extras = try cell.extraNames.isEmpty ? nil : Self.rows(cell.initialExtras, units, dtype)
         inputGain = try cell == .lstmLayerNorm ? Tensor.ones([gates.count * units], dtype: dtype) : nil
     }

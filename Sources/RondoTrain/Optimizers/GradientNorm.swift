@@ -10,15 +10,23 @@ public struct GradientNorm: Sendable, Equatable {
 
     /// Measures the gradients.
     public init(of gradients: ParameterSet) throws {
-        var total = 0.0
-        var culprit: String?
-        for (path, gradient) in zip(gradients.paths, gradients.tensors) {
-            let square = try gradient.sumOfSquares()
-            if !square.isFinite, culprit == nil { culprit = path }
-            total += square
+        let squares = try gradients.tensors.map { try $0.sumOfSquares() }
+        let total = squares.reduce(0, +)
+        if total.isFinite {
+            (value, firstNonFinite) = (total.squareRoot(), nil)
+            return
         }
-        value = total.squareRoot()
-        firstNonFinite = culprit
+        let suspects = zip(gradients.paths, gradients.tensors).filter { $1.count > 0 }
+        firstNonFinite = try suspects.first { try !$0.1.isFinite() }?.0
+        value = try firstNonFinite == nil ? Self.scaledNorm(of: suspects.map(\.1)) : total.squareRoot()
+    }
+
+    /// The norm of float64 gradients whose squares are beyond the largest number: everything relative to the largest
+    /// element.
+    private static func scaledNorm(of gradients: [Tensor]) throws -> Double {
+        let largest = try gradients.map { try $0.abs().max().scalar() }.max() ?? 0
+        let squares = try gradients.map { try ($0 / largest).sumOfSquares() }
+        return largest * squares.reduce(0, +).squareRoot()
     }
 
     /// What gradients are multiplied by so that their norm does not exceed `limit` (`nil`: no limit).

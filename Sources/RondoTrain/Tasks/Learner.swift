@@ -23,6 +23,8 @@ public struct Learner<Model: Module>: Sendable {
     public let gradientNoise: GradientNoise
     /// The seed of the noise.
     public let seed: UInt64
+    /// A limit that takes the place of ``clipNorm``, if there is one.
+    public let clipping: GradientClipping?
     /// Steps done.
     public private(set) var step = 0
     private var state: OptimizerState
@@ -46,6 +48,22 @@ public struct Learner<Model: Module>: Sendable {
         self.clipNorm = clipNorm
         self.gradientNoise = gradientNoise
         self.seed = seed
+        clipping = nil
+        state = try OptimizerState(for: optimizer, module: model)
+    }
+
+    /// Begins with another limit for gradients.
+    ///
+    /// - Parameters:
+    ///   - model: The module.
+    ///   - optimizer: The rule.
+    ///   - clipping: The limit.
+    /// - Throws: `RondoError` if a parameter is of a type that cannot be trained.
+    public init(_ model: Model, optimizer: any Optimizer, clipping: GradientClipping) throws {
+        self.model = model
+        self.optimizer = optimizer
+        self.clipping = clipping
+        (clipNorm, gradientNoise, seed) = (nil, GradientNoise(), 0)
         state = try OptimizerState(for: optimizer, module: model)
     }
 
@@ -61,14 +79,28 @@ public struct Learner<Model: Module>: Sendable {
         rateMultiplier: Double = 1, _ loss: (Model) throws -> Tensor
     ) throws -> Outcome {
         let (value, gradients) = try model.valueAndGradients(loss)
+        return try step(rateMultiplier: rateMultiplier, loss: value.scalar(), gradients: gradients)
+    }
+
+    /// Does one step with gradients that were computed elsewhere, as by ``TruncatedBackpropagation``.
+    ///
+    /// - Parameters:
+    ///   - rateMultiplier: What multiplies the learning rate.
+    ///   - loss: The loss, for the record.
+    ///   - gradients: The gradients of all parameters.
+    /// - Returns: The measurements.
+    /// - Throws: `RondoError` of code `notFinite` if the loss or a gradient is not finite; then nothing has changed.
+    @discardableResult
+    public mutating func step(rateMultiplier: Double = 1, loss: Double, gradients: ParameterSet) throws -> Outcome {
         let norm = try GradientNorm(of: gradients)
-        let outcome = Outcome(loss: try value.scalar(), gradientNorm: norm.value)
+        let outcome = Outcome(loss: loss, gradientNorm: norm.value)
         guard outcome.loss.isFinite, norm.value.isFinite else {
             let culprit = norm.firstNonFinite.map { "the gradient of '\($0)'" } ?? "the loss (\(outcome.loss))"
             throw RondoError(
                 .notFinite, "step \(step + 1): \(culprit) is not finite; lower the learning rate or clip the gradients")
         }
-        let prepared = try gradientNoise.prepare(gradients, norm: norm, clipNorm: clipNorm, update: step, seed: seed)
+        let limited = try clipping.map { try $0(gradients, norm: norm) } ?? gradients
+        let prepared = try gradientNoise.prepare(limited, norm: norm, clipNorm: clipNorm, update: step, seed: seed)
         try state.update(
             &model, gradients: prepared.gradients, by: optimizer, rateMultiplier: rateMultiplier,
             gradientScale: prepared.scale)

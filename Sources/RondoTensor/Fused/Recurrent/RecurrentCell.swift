@@ -8,8 +8,16 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
     case elmanTanh = "elman_tanh"
     /// h = max(x + R h⁻, 0).
     case elmanReLU = "elman_relu"
+    /// h = σ(x + R h⁻).
+    case elmanSigmoid = "elman_sigmoid"
+    /// h = x + R h⁻: linear, to show what the matrix alone does.
+    case elmanIdentity = "elman_identity"
     /// i, f, o = σ(·), z = tanh(·), c = f ⊙ c⁻ + i ⊙ z, h = o ⊙ tanh(c).
     case lstm
+    /// An LSTM without a forget gate: c = c⁻ + i ⊙ z (Hochreiter and Schmidhuber, 1997, with tanh).
+    case lstmNoForget = "lstm_no_forget"
+    /// The same with the squashing functions of 1997: z = 4 σ(·) - 2, h = o ⊙ (2 σ(c) - 1).
+    case lstm1997 = "lstm_1997"
     /// An LSTM whose gates i and f also see c⁻, and o sees c, through weights per unit.
     case lstmPeephole = "lstm_peephole"
     /// An LSTM that normalises each gate of R h⁻, and c inside h, over the units of a head.
@@ -28,8 +36,8 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
     /// The names of the states, each `[batch, H]`; the first is what the layer returns.
     public var stateNames: [String] {
         switch self {
-        case .elmanTanh, .elmanReLU, .gru, .gruResetBefore, .leaky, .leakyOutside: ["h"]
-        case .lstm, .lstmPeephole, .lstmLayerNorm: ["h", "c"]
+        case .elmanTanh, .elmanReLU, .elmanSigmoid, .elmanIdentity, .gru, .gruResetBefore, .leaky, .leakyOutside: ["h"]
+        case .lstm, .lstmNoForget, .lstm1997, .lstmPeephole, .lstmLayerNorm: ["h", "c"]
         case .slstm: ["h", "c", "n", "m"]
         }
     }
@@ -37,9 +45,19 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
     /// The gates that read the input, in the order of their rows in the input matrix.
     public var inputGates: [String] {
         switch self {
-        case .elmanTanh, .elmanReLU, .leaky, .leakyOutside: ["h"]
+        case .elmanTanh, .elmanReLU, .elmanSigmoid, .elmanIdentity, .leaky, .leakyOutside: ["h"]
         case .gru, .gruResetBefore: ["r", "z", "n"]
+        case .lstmNoForget, .lstm1997: ["i", "z", "o"]
         case .lstm, .lstmPeephole, .lstmLayerNorm, .slstm: ["i", "f", "z", "o"]
+        }
+    }
+
+    /// The input gate that says how much of the old state stays, if the cell has one.
+    public var keepGate: String? {
+        switch self {
+        case .lstm, .lstmPeephole, .lstmLayerNorm, .slstm: "f"
+        case .gru, .gruResetBefore: "z"
+        case .elmanTanh, .elmanReLU, .elmanSigmoid, .elmanIdentity, .lstmNoForget, .lstm1997: nil
         }
     }
 
@@ -71,7 +89,11 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
         switch self {
         case .elmanTanh: RK_ELMAN_TANH
         case .elmanReLU: RK_ELMAN_RELU
+        case .elmanSigmoid: RK_ELMAN_SIGMOID
+        case .elmanIdentity: RK_ELMAN_IDENTITY
         case .lstm: RK_LSTM
+        case .lstmNoForget: RK_LSTM_NO_FORGET
+        case .lstm1997: RK_LSTM_1997
         case .lstmPeephole: RK_LSTM_PEEPHOLE
         case .lstmLayerNorm: RK_LSTM_NORM
         case .gru: RK_GRU

@@ -49,6 +49,10 @@ extension RecurrentLoop {
         case .leakyOutside:
             let drive = try gates[0] + times(matrices[0], input)
             return [try hidden + extras[0] * (rectified(drive, slope: extras[1]) - hidden)]
+        case .elmanSigmoid: return [try (gates[0] + times(matrices[0], input)).sigmoid()]
+        case .elmanIdentity: return [try gates[0] + times(matrices[0], input)]
+        case .lstmNoForget, .lstm1997:
+            return try additive(zip(gates, matrices).map { try $0 + times($1, input) }, states[1])
         case .gru:
             let g = try times(matrices[0], input) + extras[0]
             let r = try (gates[0] + times(matrices[1], input)).sigmoid()
@@ -76,6 +80,14 @@ extension RecurrentLoop {
         let o = try (peephole ? sums[3] + extras[2] * c : sums[3]).sigmoid()
         guard cell == .lstmLayerNorm else { return [try o * c.tanh(), c] }
         return [try o * (normalized(c, heads) * extras[4] + extras[5]).tanh(), c]
+    }
+
+    /// The LSTM without a forget gate.
+    private func additive(_ sums: [Tensor], _ before: Tensor) throws -> [Tensor] {
+        let original = cell == .lstm1997
+        let z = try original ? sums[1].sigmoid() * 4 - 2 : sums[1].tanh()
+        let c = try before + sums[0].sigmoid() * z
+        return [try sums[2].sigmoid() * (original ? c.sigmoid() * 2 - 1 : c.tanh()), c]
     }
 
     private func slstm(_ sums: [Tensor], _ states: [Tensor]) throws -> [Tensor] {

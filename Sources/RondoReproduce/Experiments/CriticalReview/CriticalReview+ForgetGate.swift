@@ -1,0 +1,106 @@
+import RondoData
+import RondoNN
+import RondoTensor
+import RondoTracking
+import RondoTrain
+
+extension Experiment {
+    private struct StreamSettings: Codable {
+        var blockLengths = [10, 20]
+        var trainingLength = 500
+        var testLength = 500
+        var streams = 32
+        var testStreams = 100
+        var interval = 50
+        var span = 50
+        var units = 32
+        var learningRate = 1e-2
+        var updates = 600
+    }
+
+    /// Blocks without end: a marker, a bit, noise, a question.
+    ///
+    /// Tokens: 0 and 1 the bit, 2 to 5 noise, 6 the marker, 7 the question, at which the bit of the block is asked.
+    private static func stream(
+        _ length: Int, _ settings: StreamSettings, using generator: inout Generator
+    ) -> (tokens: [Int32], targets: [Int32]) {
+        var (tokens, targets) = ([Int32](), [Int32]())
+        while tokens.count < length {
+            let size = Int.random(in: settings.blockLengths[0]...settings.blockLengths[1], using: &generator)
+            let bit = Int32.random(in: 0...1, using: &generator)
+            tokens += [6, bit] + (0..<size - 3).map { _ in Int32.random(in: 2...5, using: &generator) } + [7]
+            targets += Array(repeating: TaskExample.unasked, count: size - 1) + [bit]
+        }
+        return (Array(tokens.prefix(length)), Array(targets.prefix(length)))
+    }
+
+    private static func streams(
+        _ count: Int, _ length: Int, _ settings: StreamSettings, using generator: inout Generator
+    ) throws -> (tokens: Tensor, targets: Tensor) {
+        let rows = (0..<count).map { _ in stream(length, settings, using: &generator) }
+        return (
+            try Tensor(rows.flatMap(\.tokens), shape: [count, length]),
+            try Tensor(rows.flatMap(\.targets), shape: [count, length])
+        )
+    }
+
+    static func forgetGate(_ trial: inout Trial) throws {
+        let settings = StreamSettings()
+        try trial.record("continual", settings)
+        var accuracies: [Double] = []
+        var curves: [LossChart.Series] = []
+        for (name, cell) in [("LSTM", RecurrentCell.lstm), ("LSTM without forget gate", .lstmNoForget)] {
+            var generator = Generator(seed: trial.seed)
+            let model = try CellClassifier(cell, tokens: 8, units: settings.units, classes: 2, using: &generator)
+            let trained = try train(model, name, settings, &trial, &generator)
+            var test = Generator(seed: trial.seed, stream: 99)
+            let held = try streams(settings.testStreams, settings.testLength, settings, using: &test)
+            let accuracy = try trained.accuracy(held.tokens, held.targets)
+            accuracies.append(accuracy)
+            if cell == .lstm {
+                trial.check("accuracy, \(name)", accuracy, .atLeast(0.99))
+            } else {
+                trial.show("accuracy, \(name)", accuracy)
+            }
+            let sizes = try largestCells(trained, held.tokens)
+            trial.show("largest |c| within \(settings.testLength) positions, \(name)", sizes.last?.value ?? 0)
+            curves.append(.init(name: name, points: sizes, style: .points))
+        }
+        trial.check(
+            "points of accuracy that the forget gate adds", 100 * (accuracies[0] - accuracies[1]), .atLeast(5))
+        trial.chart(LossChart(title: "The largest |c| so far", xLabel: "position", yLabel: "|c|", series: curves))
+    }
+
+    private static func train(
+        _ model: CellClassifier, _ name: String, _ settings: StreamSettings, _ trial: inout Trial,
+        _ generator: inout Generator
+    ) throws -> CellClassifier {
+        let rule = try TruncatedBackpropagation(interval: settings.interval, span: settings.span)
+        var learner = try Learner(model, optimizer: plainAdam(settings.learningRate), clipping: .norm(1))
+        while learner.step < settings.updates {
+            let batch = try streams(settings.streams, settings.trainingLength, settings, using: &generator)
+            let start = try model.stack.initialState(batch: settings.streams)
+            let outcomes = try learner.steps(by: rule, length: settings.trainingLength, from: start) {
+                model, positions, state in
+                // The mean over what is asked: the sum over positions that the rule wants, times their number.
+                try model.loss(
+                    batch.tokens.sliced(1, positions).contiguous(), batch.targets.sliced(1, positions).contiguous(),
+                    state: &state) * Double(positions.count)
+            }
+            try trial.progress("\(name): step \(learner.step), loss \(Figure.text(outcomes.last?.loss ?? 0))")
+        }
+        return learner.model
+    }
+
+    /// The largest |c| of all streams up to every tenth position.
+    private static func largestCells(_ model: CellClassifier, _ tokens: Tensor) throws -> [CurvePoint] {
+        var state = try model.stack.initialState(batch: tokens.shape[0])
+        var (points, largest) = ([CurvePoint](), 0.0)
+        for start in stride(from: 0, to: tokens.shape[1], by: 10) {
+            _ = try model.hidden(tokens.sliced(1, start..<start + 10).contiguous(), state: &state)
+            largest = max(largest, try state.layers[0][1].abs().max().scalar())
+            points.append(CurvePoint(Double(start + 10), largest))
+        }
+        return points
+    }
+}
