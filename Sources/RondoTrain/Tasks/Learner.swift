@@ -20,7 +20,9 @@ public struct Learner<Model: Module>: Sendable {
     /// The largest norm of all gradients together; `nil` for no limit.
     public let clipNorm: Double?
     /// Steps done.
-    public private(set) var step = 0
+    public var step: Int { state.step }
+    /// What the optimiser remembers, by path and name, for checkpoints.
+    public var optimizerTensors: ParameterSet { state.named }
     private var state: OptimizerState
 
     /// Begins.
@@ -35,6 +37,16 @@ public struct Learner<Model: Module>: Sendable {
         self.optimizer = optimizer
         self.clipNorm = clipNorm
         state = try OptimizerState(for: optimizer, module: model)
+    }
+
+    /// Takes over what the optimiser of an earlier process remembered, bit for bit.
+    ///
+    /// - Parameters:
+    ///   - step: Steps done then.
+    ///   - tensors: Its ``optimizerTensors``.
+    /// - Throws: `RondoError` if they are not those of this module and rule; then nothing has changed.
+    public mutating func restoreOptimizer(step: Int, _ tensors: ParameterSet) throws {
+        try state.restore(step: step, from: tensors)
     }
 
     /// Does one step.
@@ -59,7 +71,6 @@ public struct Learner<Model: Module>: Sendable {
         try state.update(
             &model, gradients: gradients, by: optimizer, rateMultiplier: rateMultiplier,
             gradientScale: norm.scale(limit: clipNorm))
-        step += 1
         return outcome
     }
 
