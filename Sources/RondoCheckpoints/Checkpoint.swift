@@ -45,6 +45,12 @@ public struct Checkpoint: Sendable {
             throw RondoError(.notFound, "'\(folder)' has no \(ModelFolder.configuration); name the folder of a model")
         }
         let tree = try JSONValue(foreignContentsOf: path)
+        guard !SignalModel.isConfiguration(tree) else {
+            throw RondoError(
+                .invalidArgument,
+                "'\(folder)' is a model of signals (\(SignalModel.modelType)): it reads numbers instead of tokens, and "
+                    + "only `rondo evaluate` of its run can use it")
+        }
         guard let object = tree.objectValue, let type = tree["model_type"]?.stringValue else {
             throw RondoError(.corruptFile, "'\(path)': model_type must say what kind of model this is")
         }

@@ -15,13 +15,15 @@ import RondoTrain
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measure how well a model predicts a text: bits per byte and perplexity.",
+        abstract: "Measure how well a model predicts a text, or does its task.",
         discussion: """
             Example:
               rondo evaluate --model runs/book --text other.txt
               rondo evaluate --model runs/book --text book.txt --validation-fraction 0.1
+              rondo evaluate --model runs/parity --lengths 64,512
 
-            Every token is predicted once, from all before it.
+            Of a text, every token is predicted once, from all before it. A run of `rondo train --task` is measured on \
+            fresh examples of its task, length by length, if no text is given.
             """)
 
     @Option(
@@ -38,7 +40,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp("A file, a folder, or - for standard input; may be repeated.", valueName: "path"),
         completion: .file())
-    var text: [String]
+    var text: [String] = []
 
     @Option(help: ArgumentHelp("Measure only this share at the end: the part that training left out.", valueName: "x"))
     var validationFraction: Double?
@@ -48,10 +50,25 @@ struct EvaluateCommand: ParsableCommand {
             "Rows into which the text is cut, each read from a fresh state; more are faster.", valueName: "n"))
     var batch = 1
 
+    @Option(
+        help: ArgumentHelp(
+            "Of a run on a task: the lengths, with commas between them (default: those of the run).",
+            valueName: "n,n"))
+    var lengths: LengthList?
+
+    @Option(help: ArgumentHelp("Of a run on a task: examples of each length (default: the run's).", valueName: "n"))
+    var examples: Int?
+
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var global: GlobalOptions
 
     mutating func validate() throws {
+        if !text.isEmpty, lengths != nil || examples != nil {
+            throw ValidationError("--lengths and --examples go with a run on a task, without --text.")
+        }
+        guard (1...1 << 30).contains(examples ?? 1) else {
+            throw ValidationError("--examples must be at least 1.")
+        }
         guard (1...65_536).contains(batch) else {
             throw ValidationError("--batch \(batch): must be between 1 and 65536.")
         }
@@ -64,6 +81,7 @@ struct EvaluateCommand: ParsableCommand {
         Interruption.listen()
         compute.apply()
         let console = global.console
+        guard !text.isEmpty else { return try evaluateTask(console: console) }
         let loaded = try RunLocator.loadModel(model, adapter: adapter)
         let tokenizer = try ModelText(folder: loaded.folder, vocabSize: loaded.model.configuration.vocabSize).encoder
         let corpus = try Corpus.load(text)
@@ -87,6 +105,37 @@ struct EvaluateCommand: ParsableCommand {
         if Interruption.isRequested { throw Interruption.exitStatus }
         try OutputStream.data.writeLine(global.json ? json(result, loaded.folder) : Self.summary(result))
         console.note("\(Format.count(Double(result.predictedBytes) / watch.seconds)) bytes/s")
+    }
+
+    /// Measures a run on a task, length by length.
+    private func evaluateTask(console: Console) throws {
+        let folder = try RunLocator.modelFolder(model ?? RunLocator.latestRun())
+        guard let configuration = try TaskRun.configuration(of: folder) else {
+            throw ValidationError("Missing expected argument '--text <path>': '\(folder)' is no run on a task.")
+        }
+        let run = try TaskRun(resuming: folder)
+        let task = run.task
+        var scores: [TaskScore] = []
+        for length in lengths?.lengths ?? run.lengths {
+            console.showProgress("length \(length)")
+            scores.append(
+                try run.trainer.score(length: length, count: examples ?? configuration.evaluation.examples))
+            if Interruption.isRequested {
+                console.clearProgress()
+                throw Interruption.exitStatus
+            }
+        }
+        console.clearProgress()
+        console.note("\(type(of: task).name) after \(run.step) steps")
+        guard global.json else {
+            return try OutputStream.data.writeLine(TaskScoreTable.text(scores, trained: run.trainer.allLengths))
+        }
+        var object = JSONObject()
+        object["model"] = .string(folder)
+        object["task"] = .string(configuration.task)
+        object["step"] = .integer(run.step)
+        object["scores"] = try StrictJSON.tree(of: scores)
+        try OutputStream.data.writeLine(JSONValue.object(object).text())
     }
 
     private static func summary(_ result: Evaluator.Result) -> String {

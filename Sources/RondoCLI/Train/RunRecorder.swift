@@ -1,6 +1,4 @@
 import RondoIO
-import RondoModels
-import RondoNN
 import RondoTensor
 import RondoTracking
 import RondoTrain
@@ -11,10 +9,32 @@ import RondoTrain
     import Darwin
 #endif
 
+/// What a recorder must know of a run, whatever it trains.
+struct RunDescription {
+    /// The whole configuration.
+    var configuration: JSONValue
+    /// The kind of model.
+    var model: String
+    var parameterCount: Int
+    var seed: UInt64
+    /// How many of the latest checkpoints are kept.
+    var keepLast: Int
+    /// The pictures; the first is the picture of the loss.
+    var charts: [Chart]
+
+    /// A picture of some curves of the metrics.
+    struct Chart {
+        /// What the values are.
+        var yLabel: String
+        /// Which curves are drawn: name in the legend, name in the metrics, style.
+        var curves: [(name: String, key: String, style: LossChart.Series.Style)]
+    }
+}
+
 /// Writes down what happens in a run: metrics, checkpoints, pictures, and its row in the store.
 final class RunRecorder: CheckpointStore {
     let folder: RunFolder
-    private let configuration: TrainingConfiguration
+    private let description: RunDescription
     private let metrics: MetricsLogger
     private let store: RunStore
     private let console: Console
@@ -32,18 +52,16 @@ final class RunRecorder: CheckpointStore {
     ///
     /// - Parameters:
     ///   - folder: The locked folder.
-    ///   - configuration: The run.
+    ///   - description: The run.
     ///   - step: The step it goes on from; 0 for a beginning.
-    ///   - parameterCount: The size of the model.
     ///   - store: The store of runs.
     ///   - console: Hears of trouble with the store.
     /// - Throws: `RondoError` that names the file.
     init(
-        folder: RunFolder, configuration: TrainingConfiguration, resumingAfter step: Int, parameterCount: Int,
-        store: RunStore, console: Console
+        folder: RunFolder, _ description: RunDescription, resumingAfter step: Int, store: RunStore, console: Console
     ) throws {
         self.folder = folder
-        self.configuration = configuration
+        self.description = description
         self.store = store
         self.console = console
         let now = WallClock.now
@@ -57,20 +75,9 @@ final class RunRecorder: CheckpointStore {
             run = try store.add(
                 Run(
                     name: FileSystem.name(of: FileSystem.canonical(folder.path)), folder: folder.path, createdAt: now,
-                    configuration: StrictJSON.tree(of: configuration),
-                    model: configuration.model.shortName, parameterCount: parameterCount,
-                    seed: configuration.seed, version: RootCommand.release, host: Self.host))
-        }
-    }
-
-    /// Takes note of an event of the run.
-    func record(_ event: TrainingEvent) throws {
-        switch event {
-        case .started(let plan): update { $0.parameterCount = plan.parameterCount }
-        case .step(let step): try record(step)
-        case .evaluation(let evaluation): try record(evaluation)
-        case .checkpoint: try drawPictures(atMostEvery: Self.pictureInterval)
-        case .finished(let result): try record(result)
+                    configuration: description.configuration, model: description.model,
+                    parameterCount: description.parameterCount, seed: description.seed, version: RootCommand.release,
+                    host: Self.host))
         }
     }
 
@@ -78,60 +85,44 @@ final class RunRecorder: CheckpointStore {
     func save(step: Int, isBest: Bool, _ write: (_ folder: String) throws -> Void) throws -> String {
         try metrics.synchronize()
         return try folder.saveCheckpoint(
-            step: step, isBest: isBest, keepLast: configuration.checkpoints.keepLast, write
+            step: step, isBest: isBest, keepLast: description.keepLast, write
         ).path
     }
 
     /// Notes that the run ended with an error.
     func recordFailure() { update(atMostEvery: 0) { $0.status = .failed } }
 
-    private func record(_ step: StepMetrics) throws {
-        try metrics.log(
-            step: step.step,
-            [
-                ("train/loss", step.loss), ("train/bits_per_byte", step.bitsPerByte),
-                ("train/grad_norm", step.gradientNorm), ("train/lr", step.learningRate),
-                ("train/tokens_per_s", step.tokensPerSecond),
-            ], wallTime: WallClock.now)
-        update {
-            $0.step = step.step
-            $0.tokens = step.tokens
-            $0.trainLoss = step.loss
-            $0.seconds = step.elapsedSeconds
-        }
+    /// Logs the values of a step.
+    func log(step: Int, _ values: [(name: String, value: Double)]) throws {
+        try metrics.log(step: step, values, wallTime: WallClock.now)
     }
 
-    private func record(_ evaluation: EvaluationMetrics) throws {
-        try metrics.log(
-            step: evaluation.step,
-            [("eval/loss", evaluation.loss), ("eval/bits_per_byte", evaluation.bitsPerByte)], wallTime: WallClock.now)
-        update { $0.bestBitsPerByte = evaluation.bestBitsPerByte }
-    }
-
-    private func record(_ result: TrainingResult) throws {
+    /// Notes that the run ended.
+    func finish(_ change: (inout Run) -> Void) throws {
         try metrics.synchronize()
         try drawPictures(atMostEvery: 0)
-        update(atMostEvery: 0) {
-            $0.step = result.step
-            $0.tokens = result.tokens
-            $0.seconds = result.elapsedSeconds
-            $0.bestBitsPerByte = result.bestBitsPerByte
-            $0.status = result.isComplete ? .finished : .stopped
-        }
+        update(atMostEvery: 0, change)
     }
+
+    /// Draws the pictures, unless the last ones are too young.
+    func drawPictures() throws { try drawPictures(atMostEvery: Self.pictureInterval) }
 
     private func drawPictures(atMostEvery interval: Double) throws {
         guard interval == 0 || lastPicture.seconds >= max(interval, 100 * drawingSeconds) else { return }
         let watch = Timer()
         let curves = try MetricsLogger.curves(folder.metricsPath)
-        var series: [LossChart.Series] = []
-        for (name, key, style) in [
-            ("training", "train/bits_per_byte", LossChart.Series.Style.smoothed),
-            ("validation", "eval/bits_per_byte", .points),
-        ] {
-            if let points = curves[key] { series.append(.init(name: name, points: points, style: style)) }
+        let charts = description.charts.compactMap { chart -> LossChart? in
+            let series = chart.curves.compactMap { name, key, style in
+                curves[key].map { LossChart.Series(name: name, points: $0, style: style) }
+            }
+            return series.isEmpty ? nil : LossChart(title: run.name, yLabel: chart.yLabel, series: series)
         }
-        if !series.isEmpty { try LossChart(title: run.name, series: series).write(to: folder) }
+        if charts.count == 1 {
+            try charts[0].write(to: folder)
+        } else if !charts.isEmpty {
+            try LossChart.write(charts, to: folder.lossSVGPath)
+            try LossChart.write(charts, to: folder.lossPNGPath)
+        }
         lastPicture = Timer()
         drawingSeconds = watch.seconds
     }
@@ -139,7 +130,7 @@ final class RunRecorder: CheckpointStore {
     /// Changes the row in the store, and writes it if the last time is long enough ago.
     ///
     /// A store that cannot be written is no reason to lose the run: all of it is in the folder.
-    private func update(atMostEvery interval: Double = updateInterval, _ change: (inout Run) -> Void) {
+    func update(atMostEvery interval: Double = updateInterval, _ change: (inout Run) -> Void) {
         change(&run)
         guard lastUpdate.seconds >= interval else { return }
         run.updatedAt = WallClock.now
@@ -153,9 +144,4 @@ final class RunRecorder: CheckpointStore {
         let text = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         return "\(text), \(Runtime.instructionSet.rawValue), \(Runtime.threadCount) threads"
     }
-}
-
-extension TrainingResult {
-    /// Whether there is nothing left to do.
-    var isComplete: Bool { reason == .completed || reason == .earlyStop }
 }

@@ -11,19 +11,23 @@ import RondoTrain
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
-        abstract: "Train a language model on a text.",
+        abstract: "Train a model on a text or on a task.",
         discussion: """
             Example:
               rondo train --text book.txt --minutes 5 --out runs/book
               rondo train --text book.txt --mixer gru --steps 2000 optimizer.beta2=0.99
               rondo train --resume runs/book
               rondo train --model mamba-hf --text book.txt --lora 8 --out runs/lora
+              rondo train --task parity --mixer delta_net --d-model 64 --steps 500
 
             Ctrl-C finishes the step, saves, and says how to go on. Every setting is a key of the configuration, which \
             --dry-run prints; keys without a flag are set by key=value or in the file of --config.
             """)
 
     @OptionGroup var settings: TrainSettings
+
+    @OptionGroup(title: "Task \(ConfigurationLayers.settingsMark)")
+    var task: TaskSettings
 
     @Option(
         help: ArgumentHelp("Folder of the run (default: runs/<time>-<name>).", valueName: "dir"), completion: .directory
@@ -69,15 +73,21 @@ struct TrainCommand: ParsableCommand {
         Interruption.listen()
         let console = global.console
         if let resume {
-            try self.resume(resume.isEmpty ? RunLocator.latestRun() : resume, console: console)
+            let path = try resume.isEmpty ? RunLocator.latestRun() : resume
+            let folder = try RunFolder(opening: path)
+            let isTask = try JSONValue(contentsOf: folder.configurationPath)["task"] != nil
+            try isTask ? resumeTask(folder, console: console) : self.resume(folder, console: console)
         } else {
-            try begin(console: console)
+            try isTask(environment: .current) ? beginTask(console: console) : begin(console: console)
         }
     }
 
     // MARK: - Beginning
 
     private func begin(console: Console) throws {
+        if let setting = task.settings.first(where: { $0.value != nil }) {
+            throw ValidationError("--\(setting.flag) needs --task.")
+        }
         var configuration = try resolvedConfiguration(environment: .current)
         let source = try ModelSource(&configuration)
         try configuration.validate()
@@ -128,23 +138,17 @@ struct TrainCommand: ParsableCommand {
         if configuration.minutes != nil, !dryRun { console.note("Measuring the speed ...") }
     }
 
-    private func printPlan(_ configuration: TrainingConfiguration) throws {
+    func printPlan(_ configuration: some Encodable) throws {
         let text = try StrictJSON.tree(of: configuration, absentAsNull: true).text(.pretty)
         try OutputStream.data.writeLine(text)
     }
 
     // MARK: - Going on
 
-    private func resume(_ path: String, console: Console) throws {
-        let folder = try RunFolder(opening: path)
+    private func resume(_ folder: RunFolder, console: Console) throws {
         var configuration = try StrictJSON.decode(
             TrainingConfiguration.self, contentsOf: folder.configurationPath)
-        let changes = settings.settings.filter { $0.value != nil }.map(\.flag)
-        guard overrides.isEmpty, changes.allSatisfy(["steps", "threads", "text"].contains) else {
-            throw RondoError(
-                .invalidArgument,
-                "--resume goes on with a run as it is; only --steps, --threads and --text can be given with it")
-        }
+        try requireUnchanged(except: ["steps", "threads", "text"])
         if let threads = settings.loop.threads { configuration.threads = threads }
         if !settings.text.text.isEmpty { configuration.data.text = settings.text.text }
         let source = try ModelSource(resuming: configuration)
@@ -154,6 +158,17 @@ struct TrainCommand: ParsableCommand {
         trainer.companions = source.companions
         if dryRun { return try printPlan(configuration) }
         try train(trainer, in: folder, console: console)
+    }
+
+    /// Refuses settings that would make another run of the one that is resumed.
+    func requireUnchanged(except allowed: [String]) throws {
+        let changes = (settings.settings + task.settings).filter { $0.value != nil }.map(\.flag)
+        guard overrides.isEmpty, changes.allSatisfy(allowed.contains) else {
+            let flags = allowed.map { "--\($0)" }
+            let list = flags.dropLast().joined(separator: ", ") + " and \(flags.last ?? "")"
+            throw RondoError(
+                .invalidArgument, "--resume goes on with a run as it is; only \(list) can be given with it")
+        }
     }
 
     /// The trainer of the last checkpoint, or of the beginning if the run was stopped before the first one.
@@ -177,24 +192,30 @@ struct TrainCommand: ParsableCommand {
     private func train(_ trainer: Trainer, in folder: RunFolder, console: Console) throws {
         var trainer = trainer
         let recorder = try RunRecorder(
-            folder: folder, configuration: trainer.configuration, resumingAfter: trainer.step,
-            parameterCount: trainer.trained.parameterCount, store: RunStore(store), console: console)
+            folder: folder,
+            RunDescription(trainer.configuration, parameterCount: trainer.trained.parameterCount),
+            resumingAfter: trainer.step, store: RunStore(store), console: console)
         console.note("Run:    \(folder.path)")
         let reporter = TrainingReporter(console: console, recorder: recorder)
         let result: TrainingResult
         do {
             result = try trainer.run(store: recorder, observer: reporter) { Interruption.isRequested }
         } catch {
-            recorder.recordFailure()
-            console.clearProgress()
-            if let good = try? folder.latestCheckpoint() {
-                console.note(
-                    "The last good checkpoint is \(good.path). Go on with: rondo train --resume \(folder.path)")
-            }
+            recordFailure(recorder, console: console)
             throw error
         }
         try report(result, recorder: recorder, console: console)
         if result.reason == .interrupted { throw Interruption.exitStatus }
+    }
+
+    /// Notes that the run ended with an error, and says what is left of it.
+    func recordFailure(_ recorder: RunRecorder, console: Console) {
+        recorder.recordFailure()
+        console.clearProgress()
+        if let good = try? recorder.folder.latestCheckpoint() {
+            console.note(
+                "The last good checkpoint is \(good.path). Go on with: rondo train --resume \(recorder.folder.path)")
+        }
     }
 
     private func report(_ result: TrainingResult, recorder: RunRecorder, console: Console) throws {
@@ -230,7 +251,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     /// A folder of its own for every run: by time, then by what it is.
-    private static func defaultFolder(_ name: String) -> String {
+    static func defaultFolder(_ name: String) -> String {
         let time = WallClock.text(WallClock.now, format: "%Y%m%d-%H%M%S")
         return FileSystem.join(RunLocator.runsFolder, "\(time)-\(name)")
     }

@@ -10,8 +10,8 @@ final class TrainingReporter: TrainingObserver {
     private var isFirstStep = true
 
     /// Seconds between two drawings of the line on a terminal, and between two lines in a pipe.
-    private static let terminalInterval = 0.1
-    private static let pipeInterval = 10.0
+    static let terminalInterval = 0.1
+    static let pipeInterval = 10.0
 
     init(console: Console, recorder: RunRecorder) {
         self.console = console

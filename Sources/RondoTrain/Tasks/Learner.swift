@@ -26,7 +26,9 @@ public struct Learner<Model: Module>: Sendable {
     /// A limit that takes the place of ``clipNorm``, if there is one.
     public let clipping: GradientClipping?
     /// Steps done.
-    public private(set) var step = 0
+    public var step: Int { state.step }
+    /// What the optimiser remembers, by path and name, for checkpoints.
+    public var optimizerTensors: ParameterSet { state.named }
     private var state: OptimizerState
 
     /// Begins.
@@ -67,6 +69,16 @@ public struct Learner<Model: Module>: Sendable {
         state = try OptimizerState(for: optimizer, module: model)
     }
 
+    /// Takes over what the optimiser of an earlier process remembered, bit for bit.
+    ///
+    /// - Parameters:
+    ///   - step: Steps done then.
+    ///   - tensors: Its ``optimizerTensors``.
+    /// - Throws: `RondoError` if they are not those of this module and rule; then nothing has changed.
+    public mutating func restoreOptimizer(step: Int, _ tensors: ParameterSet) throws {
+        try state.restore(step: step, from: tensors)
+    }
+
     /// Does one step.
     ///
     /// - Parameters:
@@ -104,7 +116,6 @@ public struct Learner<Model: Module>: Sendable {
         try state.update(
             &model, gradients: prepared.gradients, by: optimizer, rateMultiplier: rateMultiplier,
             gradientScale: prepared.scale)
-        step += 1
         return outcome
     }
 

@@ -20,15 +20,25 @@ public struct TaskModel: Module {
     public init(
         for task: some SequenceTask, _ configuration: LanguageModelConfiguration, using generator: inout Generator
     ) throws {
-        switch (task.input, task.output) {
-        case (.tokens(let tokens), .classes(let classes)):
+        if Self.isLanguage(task) {
             var configuration = configuration
-            configuration.vocabSize = max(2, tokens, classes)
+            configuration.vocabSize = max(2, task.input.size, task.output.size)
             language = try LanguageModel(configuration, using: &generator)
-        case (.tokens(let width), .values(let outputs)), (.features(let width), .values(let outputs)),
-            (.features(let width), .classes(let outputs)):
-            signal = try SignalModel(configuration, inputSize: width, outputSize: outputs, using: &generator)
+        } else {
+            signal = try SignalModel(
+                configuration, inputSize: task.input.size, outputSize: task.output.size, using: &generator)
         }
+    }
+
+    /// Takes over a model that exists.
+    init(language: LanguageModel) { self.language = language }
+
+    /// Takes over a model that exists.
+    init(signal: SignalModel) { self.signal = signal }
+
+    /// Whether a task's model is one of tokens.
+    static func isLanguage(_ task: some SequenceTask) -> Bool {
+        if case (.tokens, .classes) = (task.input, task.output) { true } else { false }
     }
 
     /// The state before the first position of `batch` sequences.
@@ -48,7 +58,7 @@ public struct TaskModel: Module {
         if let language { return try language.logits(inputs, state: &state) }
         guard let signal else { return inputs }
         var unused = Generator(seed: 0)
-        let features = inputs.dtype == .int32 ? try Self.oneHot(inputs, signal.input.weight.shape[1]) : inputs
+        let features = inputs.dtype == .int32 ? try Self.oneHot(inputs, signal.inputSize) : inputs
         return try signal(features, state: &state, training: false, using: &unused)
     }
 

@@ -72,7 +72,8 @@ public struct TaskTrainer: Sendable {
     /// What is done.
     public let configuration: TaskTraining
     private var learner: Learner<TaskModel>
-    private var examples: Generator
+    /// Draws the examples.
+    private(set) var examples: Generator
 
     /// The model as trained so far.
     public var model: TaskModel { learner.model }
@@ -90,17 +91,44 @@ public struct TaskTrainer: Sendable {
         var generator = Generator(seed: configuration.seed)
         var weights = generator.split()
         examples = generator.split()
-        let model = try TaskModel(for: task, configuration.model, using: &weights)
-        learner = try Learner(
+        learner = try Self.learner(TaskModel(for: task, configuration.model, using: &weights), configuration)
+    }
+
+    /// Goes on from a model, a generator of examples and what the optimiser remembers.
+    init(
+        _ task: any SequenceTask, _ configuration: TaskTraining, model: TaskModel, examples: Generator, step: Int,
+        optimizer: (ParameterSet) throws -> ParameterSet
+    ) throws {
+        try configuration.validate()
+        try task.validate()
+        self.task = task
+        self.configuration = configuration
+        self.examples = examples
+        learner = try Self.learner(model, configuration)
+        try learner.restoreOptimizer(step: step, optimizer(learner.optimizerTensors))
+    }
+
+    private static func learner(_ model: TaskModel, _ configuration: TaskTraining) throws -> Learner<TaskModel> {
+        try Learner(
             model, optimizer: configuration.optimizer.makeOptimizer(),
             clipNorm: configuration.clipNorm > 0 ? configuration.clipNorm : nil,
             gradientNoise: configuration.gradientNoise, seed: configuration.seed)
     }
 
+    /// What the optimiser remembers.
+    var optimizerTensors: ParameterSet { learner.optimizerTensors }
+    /// The multiplier of the learning rate for the next step.
+    var rateMultiplier: Double { configuration.schedule.multiplier(step: step, totalSteps: configuration.steps) }
+
+    /// The lengths of training, from the shortest to the longest.
+    public var allLengths: ClosedRange<Int> {
+        let low = configuration.minLength ?? min(task.trainingLengths.lowerBound, configuration.maxLength ?? .max)
+        return low...max(low, configuration.maxLength ?? task.trainingLengths.upperBound)
+    }
+
     /// The lengths that the next step draws from.
     public var lengths: ClosedRange<Int> {
-        let low = configuration.minLength ?? min(task.trainingLengths.lowerBound, configuration.maxLength ?? .max)
-        let high = max(low, configuration.maxLength ?? task.trainingLengths.upperBound)
+        let (low, high) = (allLengths.lowerBound, allLengths.upperBound)
         let rampSteps = configuration.curriculumFraction * Double(configuration.steps)
         guard Double(step) < rampSteps else { return low...high }
         return low...(low + Int(Double(high - low) * Double(step) / rampSteps))
@@ -111,11 +139,13 @@ public struct TaskTrainer: Sendable {
     /// - Returns: The loss before it.
     /// - Throws: `RondoError` of code `notFinite` if training diverged.
     @discardableResult
-    public mutating func takeStep() throws -> Double {
+    public mutating func takeStep() throws -> Double { try measuredStep().loss }
+
+    /// Does one step and says all that it measured.
+    mutating func measuredStep() throws -> Learner<TaskModel>.Outcome {
         let length = Int.random(in: lengths, using: &examples)
         let batch = try task.batch(configuration.batchSize, length: length, using: &examples)
-        let multiplier = configuration.schedule.multiplier(step: step, totalSteps: configuration.steps)
-        return try learner.step(rateMultiplier: multiplier) { try $0.loss(batch) }.loss
+        return try learner.step(rateMultiplier: rateMultiplier) { try $0.loss(batch) }
     }
 
     /// Does the steps that are left.
