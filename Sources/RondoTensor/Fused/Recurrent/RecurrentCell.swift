@@ -57,7 +57,7 @@ public enum RecurrentCell: String, Sendable, Codable, CaseIterable {
         switch self {
         case .lstm, .lstmPeephole, .lstmLayerNorm, .slstm: "f"
         case .gru, .gruResetBefore: "z"
-        case .elmanTanh, .elmanReLU, .elmanSigmoid, .elmanIdentity, .lstmNoForget, .lstm1997: nil
+        case .elmanTanh, .elmanReLU, .elmanSigmoid, .elmanIdentity, .leaky, .leakyOutside, .lstmNoForget, .lstm1997: nil
         }
     }
 
