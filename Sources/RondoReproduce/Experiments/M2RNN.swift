@@ -19,7 +19,8 @@ extension Experiment {
         parts: [
             .quick(
                 "automaton", "One row of the state runs a finite automaton without an error",
-                paper: "Nonlinear recurrences recognise all regular languages; S3 is solved at 4 times the training length.",
+                paper:
+                    "Nonlinear recurrences recognise all regular languages; S3 is solved at 4 times the training length.",
                 run: constructedAutomaton),
             .full(
                 "learned-parity", "Parity learned at 16 positions holds at 256, without tanh it does not",

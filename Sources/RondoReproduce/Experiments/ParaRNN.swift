@@ -65,8 +65,10 @@ extension Experiment {
                     }
                 }
                 let name = "\(cell.rawValue), \(dtype.rawValue)"
-                let exact = dtype == .float64 ? 1e-7 : 1e-6
-                trial.check("\(name): outputs after 3 iterations minus loop", errors[3], .atMost(exact))
+                // Calibrated: 1e-9 to 3.4e-6 over six seeds, two cells and both types; 2 iterations leave 5e-5 and more.
+                trial.check("\(name): outputs after 3 iterations minus loop", errors[3], .atMost(2e-5))
+                let exact = dtype == .float64 ? 1e-12 : 1e-6
+                trial.check("\(name): outputs after 4 iterations minus loop", errors[4], .atMost(exact))
                 trial.check("\(name): gradients after 3 iterations, relative", gradients, .atMost(1e-4))
                 trial.check("\(name): outputs after 1 iteration minus loop", errors[1], .atLeast(1e-2))
                 trial.table(
@@ -77,12 +79,16 @@ extension Experiment {
             let last = try wild.run(.iterating(39)).outputs.largestDifference(from: wild.run(nil).outputs)
             trial.check("\(cell.rawValue), A of deviation 1: outputs after T - 1 iterations", last, .atMost(1e-12))
         }
+        trial.note(
+            "Over six seeds and both cells, three iterations left more than 1e-6 in one draw of twelve in float32 (3.4e-6) "
+                + "and more than 1e-7 in three of twelve in float64; four always reached rounding.")
     }
 
     private static func newtonTermination(_ trial: inout Trial) throws {
         for cell in DiagonalCellLoop.Cell.allCases {
             for deviation in [0.25, 1.0, 2.0] {
-                let layer = try DiagonalLayer(cell, batch: 3, time: 40, .float64, deviation: deviation, &trial.generator)
+                let layer = try DiagonalLayer(
+                    cell, batch: 3, time: 40, .float64, deviation: deviation, &trial.generator)
                 let exact = try layer.run(nil).outputs
                 var worst = 0.0
                 for iterations in 0..<40 {
@@ -143,7 +149,8 @@ extension Experiment {
     }
 
     private static func newtonTraining(_ trial: inout Trial) throws {
-        let text = MixerRegistry.builtIn.map { $0.card }.map { $0.summary + "\n" + $0.equations + "\n" + $0.notes }.joined(separator: "\n")
+        let text = MixerRegistry.builtIn.map { $0.card }.map { $0.summary + "\n" + $0.equations + "\n" + $0.notes }
+            .joined(separator: "\n")
         let tokens = text.utf8.map { Int32($0) }
         for mixer in ["para_gru", "para_lstm"] {
             var curves: [[Double]] = []
@@ -174,7 +181,9 @@ extension Experiment {
                     let starts = (0..<16).map { _ in Int.random(in: 0..<train - 129, using: &generator) }
                     let batch = try window(starts)
                     curve.append(try learner.step { try loss($0, batch) }.loss)
-                    try trial.progress("\(mixer), \(iterations) iterations: step \(learner.step), loss \(Figure.text(curve.last ?? 0))")
+                    try trial.progress(
+                        "\(mixer), \(iterations) iterations: step \(learner.step), loss \(Figure.text(curve.last ?? 0))"
+                    )
                 }
                 let held = stride(from: train, to: tokens.count - 129, by: 128).map(\.self)
                 bits.append(try loss(learner.model, window(held)).scalar() / 0.6931471805599453)
@@ -186,10 +195,12 @@ extension Experiment {
             trial.show("\(mixer): bits per byte of held-out text", bits[1])
             trial.chart(
                 LossChart(
-                    title: "\(mixer): training by the loop and by three iterations", xLabel: "step", yLabel: "loss (nats)",
+                    title: "\(mixer): training by the loop and by three iterations", xLabel: "step",
+                    yLabel: "loss (nats)",
                     series: zip(["loop", "Newton"], curves).map { name, curve in
                         .init(
-                            name: name, points: curve.enumerated().map { CurvePoint(Double($0.offset + 1), $0.element) },
+                            name: name,
+                            points: curve.enumerated().map { CurvePoint(Double($0.offset + 1), $0.element) },
                             style: .mean)
                     }))
         }
