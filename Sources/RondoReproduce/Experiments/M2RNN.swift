@@ -15,7 +15,8 @@ extension Experiment {
             A nonlinear recurrence whose state is a matrix tracks states at any length, which linear recurrences cannot, \
             and holds far more than a GRU of equally many parameters, which is what such networks lacked for language.
             """,
-        missing: "language models at scale, hybrids with attention, S3 learned from scratch",
+        missing:
+            "language models at scale, hybrids with attention, S3 learned from scratch; a calibrated margin of state-size",
         parts: [
             .quick(
                 "automaton", "One row of the state runs a finite automaton without an error",
