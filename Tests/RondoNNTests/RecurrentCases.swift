@@ -84,7 +84,8 @@ struct RecurrentCase: Sendable, CustomStringConvertible {
         all.states = Array(inputs[2..<2 + operands.states.count])
         if all.extras != nil { all.extras = rest.popFirst() }
         if all.bias != nil { all.bias = rest.popFirst() }
-        let result = try RecurrentLoop.run(cell, all, reverse: options.reverse, lengths: lengths, schedule: schedule, tiles: tiles, mode: mode)
+        let result = try RecurrentLoop.run(
+            cell, all, reverse: options.reverse, lengths: lengths, schedule: schedule, tiles: tiles, mode: mode)
         return [result.output] + result.states
     }
 

@@ -30,7 +30,8 @@ public struct M2RNN: SequenceMixer {
         public enum Activation: String, Codable, Sendable, CaseIterable {
             /// The hyperbolic tangent.
             case tanh
-            /// Nothing: the recurrence is linear, and tracks no state at lengths beyond those of training.
+            /// Nothing, an ablation: the recurrence is linear, tracks no state at lengths beyond those of training, and
+            /// grows without bound where W does.
             case none
         }
 
@@ -96,12 +97,6 @@ public struct M2RNN: SequenceMixer {
             $0.keySize = 1
             $0.valueSize = 4
             $0.convWidth = 0
-        },
-        MixerExample("linear", dModel: 4) {
-            $0.heads = 2
-            $0.keySize = 3
-            $0.valueSize = 2
-            $0.activation = .none
         },
     ]
 
@@ -202,7 +197,9 @@ public struct M2RNN: SequenceMixer {
     }
 
     private func run(_ parts: Parts, state: inout MixerState) throws -> Tensor {
-        let result = try MatrixStateCell(isLinear: configuration.activation == .none)([parts.q, parts.k, parts.v, parts.forget, transition, state["h"]])
+        let result = try MatrixStateCell(isLinear: configuration.activation == .none)([
+            parts.q, parts.k, parts.v, parts.forget, transition, state["h"],
+        ])
         state["h"] = result[1]
         return try outputs(result[0], parts)
     }

@@ -23,7 +23,8 @@ extension Experiment {
                 run: schedulesAgree),
             .quick(
                 "constraint-solver", "ConstrINT finds exactly the solutions",
-                paper: "Tile sizes come from an integer constraint solver by propagation and search (appendix; its tests).",
+                paper:
+                    "Tile sizes come from an integer constraint solver by propagation and search (appendix; its tests).",
                 run: constraintSolver),
             .quick(
                 "state-tracking", "Cells with recurrent matrices learn parity at any length, without them they do not",
@@ -55,7 +56,8 @@ extension Experiment {
                 let other = try layer.run(schedule: .alternating)
                 let values = try naive.values.largestDifference(from: fused.values)
                 let slopes = try zip(fused.gradients, naive.gradients).map { try $0.relativeDifference(from: $1) }
-                let alternate = try ([fused.values] + fused.gradients).elementwiseLargest([other.values] + other.gradients)
+                let alternate = try ([fused.values] + fused.gradients).elementwiseLargest(
+                    [other.values] + other.gradients)
                 let dense = try layer.asOneHead().run()
                 let block = try dense.values.largestDifference(from: fused.values)
                 (forward, gradient) = (max(forward, values), max(gradient, slopes.max() ?? 0))
@@ -89,7 +91,8 @@ extension Experiment {
         let bounds = ["a": IntegerDomain(5...20), "b": IntegerDomain(1...20)]
         trial.check(
             "a + b == 15, a from 5: a is 5...14, b is 1...10",
-            try values("a + b == 15;", "a", bounds) == Array(5...14) && values("a + b == 15;", "b", bounds) == Array(1...10))
+            try values("a + b == 15;", "a", bounds) == Array(5...14)
+                && values("a + b == 15;", "b", bounds) == Array(1...10))
         trial.check("a <= 5; a % 2 == 0: a is 2 or 4", try values("a <= 5; a % 2 == 0;", "a") == [2, 4])
         trial.check("512 % b == 0: powers of two", try values("512 % b == 0;", "b") == (0...9).map { 1 << $0 })
         let pairs = try ConstraintProblem("A == [1, 2]; B == [3, 4];").solutions(

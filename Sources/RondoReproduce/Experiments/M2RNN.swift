@@ -15,11 +15,13 @@ extension Experiment {
             A nonlinear recurrence whose state is a matrix tracks states at any length, which linear recurrences cannot, \
             and holds far more than a GRU of equally many parameters, which is what such networks lacked for language.
             """,
-        missing: "language models at scale, hybrids with attention, S3 learned from scratch",
+        missing:
+            "language models at scale, hybrids with attention, S3 learned from scratch; a calibrated margin of state-size",
         parts: [
             .quick(
                 "automaton", "One row of the state runs a finite automaton without an error",
-                paper: "Nonlinear recurrences recognise all regular languages; S3 is solved at 4 times the training length.",
+                paper:
+                    "Nonlinear recurrences recognise all regular languages; S3 is solved at 4 times the training length.",
                 run: constructedAutomaton),
             .full(
                 "learned-parity", "Parity learned at 16 positions holds at 256, without tanh it does not",

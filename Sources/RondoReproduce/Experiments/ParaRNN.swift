@@ -65,8 +65,10 @@ extension Experiment {
                     }
                 }
                 let name = "\(cell.rawValue), \(dtype.rawValue)"
-                let exact = dtype == .float64 ? 1e-7 : 1e-6
-                trial.check("\(name): outputs after 3 iterations minus loop", errors[3], .atMost(exact))
+                // Calibrated: 1e-9 to 3.4e-6 over six seeds, two cells and both types; 2 iterations leave 5e-5 and more.
+                trial.check("\(name): outputs after 3 iterations minus loop", errors[3], .atMost(2e-5))
+                let exact = dtype == .float64 ? 1e-12 : 1e-6
+                trial.check("\(name): outputs after 4 iterations minus loop", errors[4], .atMost(exact))
                 trial.check("\(name): gradients after 3 iterations, relative", gradients, .atMost(1e-4))
                 trial.check("\(name): outputs after 1 iteration minus loop", errors[1], .atLeast(1e-2))
                 trial.table(
@@ -77,12 +79,16 @@ extension Experiment {
             let last = try wild.run(.iterating(39)).outputs.largestDifference(from: wild.run(nil).outputs)
             trial.check("\(cell.rawValue), A of deviation 1: outputs after T - 1 iterations", last, .atMost(1e-12))
         }
+        trial.note(
+            "Over six seeds and both cells, three iterations left more than 1e-6 in one draw of twelve in float32 (3.4e-6) "
+                + "and more than 1e-7 in three of twelve in float64; four always reached rounding.")
     }
 
     private static func newtonTermination(_ trial: inout Trial) throws {
         for cell in DiagonalCellLoop.Cell.allCases {
             for deviation in [0.25, 1.0, 2.0] {
-                let layer = try DiagonalLayer(cell, batch: 3, time: 40, .float64, deviation: deviation, &trial.generator)
+                let layer = try DiagonalLayer(
+                    cell, batch: 3, time: 40, .float64, deviation: deviation, &trial.generator)
                 let exact = try layer.run(nil).outputs
                 var worst = 0.0
                 for iterations in 0..<40 {
@@ -143,57 +149,23 @@ extension Experiment {
     }
 
     private static func newtonTraining(_ trial: inout Trial) throws {
-        let text = MixerRegistry.builtIn.map { $0.card }.map { $0.summary + "\n" + $0.equations + "\n" + $0.notes }.joined(separator: "\n")
-        let tokens = text.utf8.map { Int32($0) }
+        let text = MixerText()
         for mixer in ["para_gru", "para_lstm"] {
-            var curves: [[Double]] = []
-            var bits: [Double] = []
-            for iterations in [0, 3] {
-                var configuration = LanguageModelConfiguration(mixer: mixer, dModel: 128, nLayers: 1)
-                configuration.mixerOptions = ["newton_iterations": .integer(UInt64(iterations))]
-                try trial.record("\(mixer), \(iterations) iterations", configuration)
-                var generator = Generator(seed: trial.seed)
-                var learner = try Learner(
-                    LanguageModel(configuration, using: &generator),
-                    optimizer: OptimizerConfiguration(.adamw, learningRate: 3e-3).makeOptimizer())
-                var curve: [Double] = []
-                let train = tokens.count * 9 / 10
-                func window(_ starts: [Int]) throws -> TaskBatch {
-                    try TaskBatch(
-                        starts.map { start in
-                            TaskExample(
-                                tokens: Array(tokens[start..<start + 128]),
-                                classes: Array(tokens[start + 1..<start + 129]))
-                        })
-                }
-                func loss(_ model: LanguageModel, _ batch: TaskBatch) throws -> Tensor {
-                    var state = try model.initialState(batch: batch.inputs.shape[0])
-                    return try Loss.crossEntropy(model.logits(batch.inputs, state: &state), batch.targets)
-                }
-                while learner.step < 300 {
-                    let starts = (0..<16).map { _ in Int.random(in: 0..<train - 129, using: &generator) }
-                    let batch = try window(starts)
-                    curve.append(try learner.step { try loss($0, batch) }.loss)
-                    try trial.progress("\(mixer), \(iterations) iterations: step \(learner.step), loss \(Figure.text(curve.last ?? 0))")
-                }
-                let held = stride(from: train, to: tokens.count - 129, by: 128).map(\.self)
-                bits.append(try loss(learner.model, window(held)).scalar() / 0.6931471805599453)
-                curves.append(curve)
-            }
-            let apart = zip(curves[0], curves[1]).map { abs($0 - $1) }.max() ?? .infinity
+            let loop = try text.train(mixer, newtonIterations: 0, &trial)
+            let newton = try text.train(mixer, newtonIterations: 3, &trial)
+            let apart = zip(loop.losses, newton.losses).map { abs($0 - $1) }.max() ?? .infinity
             trial.check("\(mixer): largest difference of losses in 300 steps", apart, .atMost(5e-3))
-            trial.check("\(mixer): difference in bits per byte at the end", abs(bits[0] - bits[1]), .atMost(0.01))
-            trial.show("\(mixer): bits per byte of held-out text", bits[1])
+            trial.check("\(mixer): difference in bits per byte at the end", abs(loop.bits - newton.bits), .atMost(0.01))
+            trial.show("\(mixer): bits per byte of held-out text", newton.bits)
             trial.chart(
                 LossChart(
-                    title: "\(mixer): training by the loop and by three iterations", xLabel: "step", yLabel: "loss (nats)",
-                    series: zip(["loop", "Newton"], curves).map { name, curve in
-                        .init(
-                            name: name, points: curve.enumerated().map { CurvePoint(Double($0.offset + 1), $0.element) },
-                            style: .mean)
+                    title: "\(mixer): training by the loop and by three iterations", yLabel: "loss (nats)",
+                    series: [("loop", loop.losses), ("Newton", newton.losses)].map { name, losses in
+                        let points = losses.enumerated().map { CurvePoint(Double($0.offset + 1), $0.element) }
+                        return LossChart.Series(name: name, points: points, style: .mean)
                     }))
         }
-        trial.note("The text is the descriptions of all mixers of this program, \(tokens.count) bytes.")
+        trial.note("The text is the descriptions of all mixers of this program, \(text.tokens.count) bytes.")
     }
 
     private static func diagonalParity(_ trial: inout Trial) throws {
@@ -206,5 +178,65 @@ extension Experiment {
             trial.check(
                 "\(mixer): accuracy at length 256", score.accuracy ?? 0, isNonlinear ? .atLeast(0.99) : .atMost(0.6))
         }
+    }
+}
+
+/// The descriptions of all mixers as a text to learn: always at hand, the last tenth held out.
+private struct MixerText {
+    let tokens: [Int32]
+    private let window = 128
+
+    init() {
+        let cards = MixerRegistry.builtIn.map { $0.card }
+        let text = cards.map { [$0.summary, $0.equations, $0.notes].joined(separator: "\n") }.joined(separator: "\n")
+        tokens = text.utf8.map { Int32($0) }
+    }
+
+    private var trainingCount: Int { tokens.count * 9 / 10 }
+
+    private func batch(_ starts: some Sequence<Int>) throws -> TaskBatch {
+        try TaskBatch(
+            starts.map { start in
+                TaskExample(
+                    tokens: Array(tokens[start..<start + window]),
+                    classes: Array(tokens[start + 1...start + window]))
+            })
+    }
+
+    private func loss(_ model: LanguageModel, _ batch: TaskBatch) throws -> Tensor {
+        var state = try model.initialState(batch: batch.inputs.shape[0])
+        return try Loss.crossEntropy(model.logits(batch.inputs, state: &state), batch.targets)
+    }
+
+    /// Trains a model of one layer for 300 steps, with the same weights and windows for one seed.
+    ///
+    /// - Parameters:
+    ///   - mixer: The layer's mixer.
+    ///   - newtonIterations: Of Newton's method; 0 for the loop.
+    ///   - trial: Gives the seed; records the settings.
+    /// - Returns: The losses in nats, and the bits per byte of the held-out text at the end.
+    /// - Throws: What training throws, or the request to stop.
+    func train(
+        _ mixer: String, newtonIterations: Int, _ trial: inout Trial
+    ) throws -> (losses: [Double], bits: Double) {
+        let name = "\(mixer), \(newtonIterations) iterations"
+        var configuration = LanguageModelConfiguration(mixer: mixer, dModel: 128, nLayers: 1)
+        configuration.mixerOptions = ["newton_iterations": .integer(UInt64(newtonIterations))]
+        try trial.record(name, configuration)
+        var generator = Generator(seed: trial.seed)
+        var learner = try Learner(
+            LanguageModel(configuration, using: &generator),
+            optimizer: OptimizerConfiguration(.adamw, learningRate: 3e-3).makeOptimizer())
+        var losses: [Double] = []
+        while learner.step < 300 {
+            let starts = (0..<16).map { _ in Int.random(in: 0..<trainingCount - window, using: &generator) }
+            let batch = try batch(starts)
+            let before = try learner.step { try loss($0, batch) }.loss
+            losses.append(before)
+            try trial.progress("\(name): step \(learner.step) of 300, loss \(Figure.text(before))")
+        }
+        let held = try batch(stride(from: trainingCount, to: tokens.count - window, by: window))
+        let nats = try loss(learner.model, held).scalar()
+        return (losses, nats / 0.693_147_180_559_945_3)
     }
 }

@@ -10,7 +10,13 @@ struct DiagonalLayer {
     /// Draws the layer.
     ///
     /// - Parameters:
+    ///   - cell: The cell.
+    ///   - batch: The number of sequences.
+    ///   - time: Their length.
+    ///   - width: Channels, an even number.
+    ///   - dtype: The type of all numbers.
     ///   - deviation: Of A and C; that of the library, 2/√(5 W), if `nil`.
+    ///   - generator: Draws everything.
     /// - Throws: `RondoError` if memory runs out.
     init(
         _ cell: DiagonalCellLoop.Cell, batch: Int, time: Int, width: Int = 14, _ dtype: DType, deviation: Double? = nil,
@@ -28,11 +34,11 @@ struct DiagonalLayer {
         mask = try Tensor.concatenate([block, block, block], axis: 1)
         let spread = try Tensor.range(width, dtype: dtype) * (-1 / Double(width - 1))
         let deviation = deviation ?? 2 / Double(5 * width).squareRoot()
-        leaves = [
-            try generator.normal([batch, time, inputs], dtype: dtype), try weights * mask,
-            try spread.padded(0, before: 0, after: 2 * width).reshaped([3, width]),
-            try generator.normal([3, width], deviation: deviation, dtype: dtype),
-        ] + (cell == .lstm ? [try generator.normal([2, width], deviation: deviation, dtype: dtype)] : [])
+        let x = try generator.normal([batch, time, inputs], dtype: dtype)
+        let offsets = try spread.padded(0, before: 0, after: 2 * width).reshaped([3, width])
+        let recurrent = try generator.normal([3, width], deviation: deviation, dtype: dtype)
+        let peepholes = try generator.normal([2, width], deviation: deviation, dtype: dtype)
+        leaves = [x, try weights * mask, offsets, recurrent] + (cell == .lstm ? [peepholes] : [])
     }
 
     /// What the cells read: gates, A, C and zero states.

@@ -50,11 +50,18 @@ struct RandomRecurrence {
         return RandomRecurrence(self, dense, one)
     }
 
-    /// Hidden states and last states, one after the other.
-    func outputs(
+    /// Hidden states and last states.
+    func forward(
         schedule: RecurrentLoop.Schedule = .fused, tiles: RecurrentTiles? = nil, mode: FusedMode = .kernel
+    ) throws -> (output: Tensor, states: [Tensor]) {
+        try RecurrentLoop.run(cell, operands, schedule: schedule, tiles: tiles, mode: mode)
+    }
+
+    /// Hidden states and last states, one after the other.
+    private func outputs(
+        schedule: RecurrentLoop.Schedule, tiles: RecurrentTiles?, mode: FusedMode
     ) throws -> Tensor {
-        let result = try RecurrentLoop.run(cell, operands, schedule: schedule, tiles: tiles, mode: mode)
+        let result = try forward(schedule: schedule, tiles: tiles, mode: mode)
         return try Tensor.concatenate(([result.output] + result.states).map { try $0.reshaped([-1]) })
     }
 
@@ -62,8 +69,8 @@ struct RandomRecurrence {
     func run(
         schedule: RecurrentLoop.Schedule = .fused, tiles: RecurrentTiles? = nil, mode: FusedMode = .kernel
     ) throws -> (values: Tensor, gradients: [Tensor]) {
-        let leaves = [operands.projection, operands.recurrent] + operands.states
-            + [operands.extras, operands.bias].compactMap { $0 }
+        let optional = [operands.extras, operands.bias].compactMap { $0 }
+        let leaves = [operands.projection, operands.recurrent] + operands.states + optional
         let (values, pullback) = try valuesAndPullback(of: leaves) { tracked in
             var own = operands
             (own.projection, own.recurrent) = (tracked[0], tracked[1])

@@ -55,6 +55,7 @@ public struct ConstraintProblem: Sendable {
     /// - Parameters:
     ///   - domains: What the names may be.
     ///   - changed: The only name that changed since the last time; `nil` if everything is new.
+    /// - Returns: What they may be then; `nil` if something may be nothing.
     private func propagated(
         _ domains: [String: IntegerDomain], changed: String?
     ) -> [String: IntegerDomain]? {

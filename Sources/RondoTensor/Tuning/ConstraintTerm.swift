@@ -135,7 +135,8 @@ indirect enum ConstraintTerm: Sendable, Equatable {
         case .sum(let a, let b): return Self.combine(a, b, assignment) { $0.addingReportingOverflow($1) }
         case .product(let a, let b): return Self.combine(a, b, assignment) { $0.multipliedReportingOverflow(by: $1) }
         case .power(let a, let exponent):
-            return Set(a.values(assignment).map { IntegerDomain.power($0, exponent) }.filter { $0 < IntegerDomain.infinity })
+            let powers = a.values(assignment).map { IntegerDomain.power($0, exponent) }
+            return Set(powers.filter { $0 < IntegerDomain.infinity })
         }
     }
 

@@ -20,7 +20,9 @@ public struct RecurrentLoop: CPUFusedOperation {
     public var keepsIntermediates: Bool
     /// In which order the kernel works; never changes results.
     public var schedule = Schedule.fused
-    /// How the fused schedule cuts the work; `nil`: as ``RecurrentTiles`` chooses. Never changes results.
+    /// How the fused schedule cuts the work; by the kernel's own rule if `nil`.
+    ///
+    /// It never changes results.
     public var tiles: RecurrentTiles?
 
     /// In which order the kernel works.

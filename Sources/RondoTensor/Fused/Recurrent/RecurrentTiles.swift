@@ -1,6 +1,8 @@
 internal import CRondoKernels
 
-/// How the fused schedule of a ``RecurrentLoop`` cuts its work. It changes the time that is needed, never a result.
+/// How the fused schedule of a ``RecurrentLoop`` cuts its work.
+///
+/// It changes the time that is needed, never a result.
 public struct RecurrentTiles: Sendable, Hashable {
     /// Sequences whose products a worker computes side by side in registers, at most.
     public var rows: Int
@@ -80,6 +82,9 @@ public struct RecurrentTiles: Sendable, Hashable {
         """
 
     /// Tiles for a layer on a machine, by constraint solving; `nil` if the constraints cannot be satisfied.
+    ///
+    /// They are a second opinion: loops keep to the rule built into the kernel, which needs no search and is not slower
+    /// (decision 0017).
     ///
     /// - Throws: ``RondoError`` if the search gave up.
     public static func choose(for shape: Shape, on machine: Machine) throws -> RecurrentTiles? {

@@ -34,7 +34,7 @@ public struct NewtonRecurrence: Sendable {
         public var iterations: Int
         /// The largest |f_t(h_{t-1}) - h_t| of the last guess; not finite when the guesses overflowed.
         public var residual: Double
-        /// Whether Newton's method converged; otherwise the states come from the sequential form, if that takes over.
+        /// Whether Newton's method converged; otherwise the states come from the sequential form, or are a guess.
         public var converged: Bool
     }
 
@@ -50,7 +50,8 @@ public struct NewtonRecurrence: Sendable {
     /// - Returns: all states, `[batch, time, k, channels]`, and how they were found.
     /// - Throws: ``RondoError`` when shapes do not fit, and what the closures throw.
     public func solve(
-        initial: Tensor, time: Int, guess: Tensor? = nil, linearize: (Tensor) throws -> (next: Tensor, jacobian: Tensor),
+        initial: Tensor, time: Int, guess: Tensor? = nil,
+        linearize: (Tensor) throws -> (next: Tensor, jacobian: Tensor),
         sequential: () throws -> Tensor
     ) throws -> (states: Tensor, report: Report) {
         guard initial.rank == 3, time >= 0 else {
@@ -83,6 +84,8 @@ public struct NewtonRecurrence: Sendable {
             states = try states + BlockLinearRecurrence()([jacobian, difference, start])[0]
             iterations += 1
         }
-        return (try fallsBack ? sequential() : states, Report(iterations: iterations, residual: residual, converged: false))
+        return (
+            try fallsBack ? sequential() : states, Report(iterations: iterations, residual: residual, converged: false)
+        )
     }
 }
