@@ -9,8 +9,13 @@ public enum TaskRegistry {
         ModularArithmeticTask.self,
         BracketedArithmeticTask.self,
         GroupWordTask.self,
+        CyclicNavigationTask.self,
+        DyckTask.self,
+        RegularLanguageTask.self,
+        ContextFreeLanguageTask.self,
         NParityTask.self,
         DelayedMatchTask.self,
+        AddingTask.self,
         CopyingTask.self,
         SelectiveCopyingTask.self,
         InductionHeadsTask.self,
@@ -19,6 +24,8 @@ public enum TaskRegistry {
         LatchingTask.self,
         PasskeyTask.self,
         ReberTask.self,
+        DelayMemoryTask.self,
+        ArrowPointingTask.self,
     ]
 
     /// The task of a name.

@@ -1,8 +1,14 @@
 /// Digests of the first examples of every task, as `TaskRegistryTests.examplesStayWhatTheyAre` makes them.
 enum FrozenTasks {
     static let digests = [
+        "adding": "b0fb5210f4febbac",
+        "arrow_pointing": "2f8e82f6c0cc1768",
         "associative_recall": "c436027c5359a729",
+        "context_free_language": "3d2488f2e3910666",
         "copying": "5d2d893a4862a1f9",
+        "cyclic_navigation": "470f8d687f2d87c6",
+        "delay_memory": "e144b47eb2449c94",
+        "dyck": "63416f518b7c88e9",
         "group_word": "448afdeb220f89e6",
         "induction_heads": "b80407d36da69987",
         "latching": "454d6b31a7a5519e",
@@ -14,6 +20,7 @@ enum FrozenTasks {
         "parity": "a54cd36c6d3a1265",
         "passkey": "2f2de723328f7f8f",
         "reber": "11a517f7a4d8d0f5",
+        "regular_language": "6a9fc4739acc2d02",
         "selective_copying": "8df0608fbbbe328d",
     ]
 }
