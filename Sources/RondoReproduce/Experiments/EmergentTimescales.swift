@@ -23,7 +23,10 @@ extension Experiment {
             shorter ones; one that keeps learning all lengths keeps its units fast, makes its memory by its \
             connections, learns sooner and bears damage better.
             """,
-        missing: "500 units, N beyond 12, GRU and LSTM with several heads, retraining for a new N after damage",
+        missing: """
+            growth of τ in the single curriculum, which 64 units do not show up to N = 12; 500 units; GRU and LSTM with \
+            several heads
+            """,
         parts: [
             .quick(
                 "tasks-and-cell", "The tasks and the cell are what the paper defines",
