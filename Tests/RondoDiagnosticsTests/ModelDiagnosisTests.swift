@@ -26,7 +26,7 @@ import Testing
 
     @Test func aWindowOfAttentionEndsTheHorizon() throws {
         var generator = Generator(seed: 1)
-        var configuration = LanguageModelConfiguration(mixer: "sliding_window_attention", dModel: 8, nLayers: 1)
+        var configuration = LanguageModelConfiguration(mixer: "sliding_window", dModel: 8, nLayers: 1)
         configuration.vocabSize = 16
         configuration.mixerOptions = ["heads": .integer(2), "window": .integer(4)]
         let model = try LanguageModel(configuration, using: &generator)
@@ -146,18 +146,18 @@ import Testing
         return options
     }
 
-    @Test(arguments: ["gru", "mamba2", "lru", "softmax_attention"]) func allPartsAreMeasured(mixer: String) throws {
+    @Test(arguments: ["gru", "mamba2", "lru", "attention"]) func allPartsAreMeasured(mixer: String) throws {
         let diagnosis = try ModelDiagnosis(of: model(mixer), options: options, rows: rows(options))
         #expect(diagnosis.loss.buckets.last?.end == 160)
         #expect(diagnosis.loss.buckets.allSatisfy { $0.mean > 1 && $0.mean < 6 })
         #expect(diagnosis.firstNotFinite == nil)
-        #expect(diagnosis.states.leaves.isEmpty == (mixer == "softmax_attention"))
+        #expect(diagnosis.states.leaves.isEmpty == (mixer == "attention"))
         #expect(diagnosis.states.leaves.allSatisfy { $0.points.last?.position == 160 })
         #expect(diagnosis.states.leaves.allSatisfy { !$0.name.hasSuffix("conv") })
         #expect(diagnosis.horizon.norms.count == 33)
         #expect(diagnosis.recall?.points.isEmpty == false)
         #expect(diagnosis.transitions.count == (["mamba2", "lru"].contains(mixer) ? 2 : 0))
-        #expect(diagnosis.timescales.isEmpty == (mixer == "softmax_attention"))
+        #expect(diagnosis.timescales.isEmpty == (mixer == "attention"))
         let tree = try StrictJSON.tree(of: diagnosis)
         #expect(try StrictJSON.decode(ModelDiagnosis.self, from: tree, source: "test") == diagnosis)
     }
@@ -210,7 +210,7 @@ import Testing
         let losses = [[Double](repeating: 1, count: 20), [Double](repeating: 3, count: 20)]
         let loss = LossByPosition(losses, bucketing: .powersOfTwo)
         #expect(loss.buckets.map(\.end) == [8, 16, 20])
-        #expect(loss.buckets.allSatisfy { $0.mean == 2 && abs($0.spread - 2.0.squareRoot()) < 1e-12 })
+        #expect(loss.buckets.allSatisfy { $0.mean == 2 && abs($0.spread - Double(2).squareRoot()) < 1e-12 })
         #expect(LossByPosition(losses, bucketing: .linear).buckets.count == 16)
     }
 }

@@ -53,7 +53,8 @@ import Testing
         trace.append(values([1, 5, 1, 5]), shape: [2, 2, 2, 3], name: "s", at: 16)
         let leaf = trace.leaves[0]
         #expect(leaf.shape == [2, 2, 3])
-        #expect(zip(leaf.points[1].norms, [2.0.squareRoot(), 50.0.squareRoot()]).allSatisfy { abs($0 - $1) < 1e-12 })
+        let norms = [Double(2).squareRoot(), Double(50).squareRoot()]
+        #expect(zip(leaf.points[1].norms, norms).allSatisfy { abs($0 - $1) < 1e-12 })
         #expect(leaf.points[1].effectiveRanks.allSatisfy { abs($0 - 2) < 1e-9 })
         #expect(zip(leaf.points[1].spectrum, [3.0, 3]).allSatisfy { abs($0 - $1) < 1e-9 })
         #expect(zip(leaf.growth(from: 8), [1, 10.0]).allSatisfy { abs($0 - $1) < 1e-12 })

@@ -97,7 +97,8 @@ extension Experiment {
     private static func windowIdentity(_ trial: inout Trial) throws {
         let (length, window) = (2000, 128)
         var options = Mamba2.Configuration()
-        (options.headSize, options.stateSize) = (32, 64)
+        // Slow decays, so that there is something old to take off.
+        (options.headSize, options.stateSize, options.decayScale) = (32, 64, 0.1)
         var weights = trial.generator.split()
         let whole = try Mamba2(options, dModel: 64, dtype: .float32, using: &weights)
         options.stateWindow = window
@@ -136,7 +137,7 @@ extension Experiment {
             effect = max(effect, try (fresh - kept).abs().max().scalar() / scale)
         }
         trial.check("largest difference to a state that read the last \(window) positions", windowError, .atMost(1e-4))
-        trial.check("what older positions would change", effect, .atLeast(1e-3))
+        trial.check("what older positions would change", effect, .atLeast(0.01))
     }
 
     // MARK: - Collapse
@@ -310,8 +311,9 @@ private struct LatestPairTask: SequenceTask {
         summary: "Which value did a key have last?",
         definition: """
             Input: n pairs of a key (tokens 0 to 63) and a value (64 to 127), then the keys of the last 12 pairs (fewer if \
-            there are fewer), in random order. Up to 64 pairs keys are different; of more, they are drawn independently. \
-            Asked at those last keys: the value that the key had last. A length counts pairs.
+            there are fewer), in random order. Up to 64 pairs keys are different; of more, the last 12 are, and those \
+            before are drawn independently. Asked at the keys at the end: the value that the key had last. A length counts \
+            pairs.
             """,
         source: "after Chen et al., 2024")
 
@@ -323,10 +325,10 @@ private struct LatestPairTask: SequenceTask {
     var testLengths: [Int] { [12, 192] }
 
     func example(length: Int, using generator: inout Generator) throws -> TaskExample {
-        let keys =
-            length <= Self.keys
-            ? Array((0..<Int32(Self.keys)).shuffled(using: &generator).prefix(length))
-            : (0..<length).map { _ in Int32.random(in: 0..<Int32(Self.keys), using: &generator) }
+        let (count, all) = (Self.keys, (0..<Int32(Self.keys)).shuffled(using: &generator))
+        // Different as in short sequences: what is asked is to forget, not to overwrite within a few positions.
+        let last = Array(all.prefix(length <= count ? length : Self.queries))
+        let keys = (0..<length - last.count).map { _ in Int32.random(in: 0..<Int32(count), using: &generator) } + last
         var latest: [Int32: Int32] = [:]
         var tokens: [Int32] = []
         for key in keys {
