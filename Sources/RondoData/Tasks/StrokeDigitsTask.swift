@@ -1,6 +1,6 @@
 public import RondoTensor
 
-/// Which digit do the pixels of a small drawing show, read one by one?
+/// Tells which digit the pixels of a small drawing show, read one by one.
 public struct StrokeDigitsTask: SequenceTask {
     /// Name, definition, source.
     public static let card = TaskCard(

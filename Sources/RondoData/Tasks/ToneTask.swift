@@ -1,6 +1,6 @@
 public import RondoTensor
 
-/// Which of two frequencies does a noisy sine have?
+/// Tells which of two frequencies a noisy sine has.
 public struct ToneTask: SequenceTask {
     /// Name, definition, source.
     public static let card = TaskCard(

@@ -15,6 +15,8 @@ public struct LSSL: SequenceMixer {
         public var initializationSeed: UInt64 = 0
         /// Whether A and the step sizes are trained; else they are constants (LSSL-f).
         public var learnsTransition = false
+        /// The family that a trained A belongs to.
+        public var structure = LSSLStructure.full
         /// α of the generalised bilinear transform: 0 Euler, 1/2 bilinear, 1 backward Euler.
         public var alpha = 0.5
         /// The smallest step size.
@@ -29,6 +31,11 @@ public struct LSSL: SequenceMixer {
         public func validate(dModel: Int) throws {
             try requireValue((1...512).contains(stateSize), "state_size", stateSize, "from 1 to 512")
             try requireValue((1...64).contains(outputs), "outputs", outputs, "from 1 to 64")
+            try requireValue(
+                structure == .full || (learnsTransition && initialization != .random), "structure",
+                structure.rawValue, "full unless learns_transition is true and A begins as a HiPPO matrix")
+            try requireValue(
+                structure == .full || stateSize > 1, "state_size", stateSize, "2 or more if quasiseparable")
             try requireValue((0...1).contains(alpha), "alpha", alpha, "from 0 to 1")
             try requireValue(
                 minStep > 0 && minStep <= maxStep && maxStep <= 10, "min_step, max_step", "\(minStep), \(maxStep)",
@@ -57,8 +64,9 @@ public struct LSSL: SequenceMixer {
             "sequence O(T D M (N + 32)) and O(D N³) for powers; step O(D N) if A is of low rank below its diagonal, else "
             + "O(D N²); state D N",
         notes:
-            "A trained A is a full matrix, as in the official code, not the quasiseparable family of the paper's theory. "
-            + "Steps are spaced evenly in their logarithm.")
+            "A trained A is a full matrix, as in the official code, or, as in the paper's theory, quasiseparable: "
+            + "-P (D + T⁻¹) Q with diagonal P, D, Q and tridiagonal T, 6 N numbers, made dense to be computed with. Steps "
+            + "are spaced evenly in their logarithm.")
 
     /// Shapes for laws and documentation.
     public static let examples: [MixerExample<Configuration>] = [
@@ -80,6 +88,17 @@ public struct LSSL: SequenceMixer {
             $0.alpha = 0
             $0.learnsTransition = true
         },
+        MixerExample("quasiseparable legs", dModel: 2) {
+            $0.stateSize = 4
+            $0.learnsTransition = true
+            $0.structure = .quasiseparable
+        },
+        MixerExample("quasiseparable legt", dModel: 1) {
+            $0.stateSize = 3
+            $0.initialization = .legT
+            $0.learnsTransition = true
+            $0.structure = .quasiseparable
+        },
         MixerExample("random", dModel: 2) {
             $0.stateSize = 5
             $0.initialization = .random
@@ -92,7 +111,7 @@ public struct LSSL: SequenceMixer {
     /// The width of input and output.
     public let dModel: Int
     /// What is constant or trained of the dynamics.
-    private var transition: LSSLTransition
+    var transition: LSSLTransition
     /// C, `[D, M, N]`.
     public var readout: Tensor
     /// The direct path d, `[D, M]`.
@@ -194,10 +213,18 @@ extension LSSL: ResamplableMixer {
         var copy = try LSSL(changed, dModel: dModel, dtype: skip.dtype, using: &unused)
         let shift = try Scalar.log(factor)
         (copy.readout, copy.skip, copy.output) = (readout, skip, output)
-        copy.transition.matrix = transition.matrix
+        copy.transition.trained = transition.trained
         copy.transition.logStep = try transition.logStep.map { try $0 + shift }
         return copy
     }
+}
+
+/// The families that the trained dynamics of a linear state space layer can belong to.
+public enum LSSLStructure: String, Codable, Sendable, CaseIterable {
+    /// All matrices.
+    case full
+    /// Those of all orthogonal polynomials, -P (D + T⁻¹) Q: diagonal matrices around the inverse of a tridiagonal one.
+    case quasiseparable
 }
 
 /// Where the dynamics of a linear state space layer begin.
@@ -209,8 +236,8 @@ public enum LSSLInitialization: String, Codable, Sendable, CaseIterable {
     /// HiPPO-LagT: an exponentially forgotten past.
     case lagT = "lagt"
 
-    /// -I plus 0.9 times normal numbers of deviation 1 / √N, and normal B: eigenvalues about in a disc left of zero,
-    /// without structure, for comparison.
+    /// -I plus normal numbers of deviation 1 / √(2N), moved left as far as stability needs, and normal B as large as that
+    /// of LegS: no structure, for comparison.
     case random
 
     func matrices(_ size: Int, seed: UInt64) throws -> (a: DoubleMatrix, b: DoubleMatrix) {
@@ -219,14 +246,23 @@ public enum LSSLInitialization: String, Codable, Sendable, CaseIterable {
         case .legT: return HiPPO.legT(size, isBalanced: true)
         case .lagT: return HiPPO.lagT(size)
         case .random:
-            var generator = Generator(seed: seed)
-            let deviation = 0.9 / Double(max(1, size)).squareRoot()
-            let a = try generator.normal([size, size], deviation: deviation, dtype: .float64).array(of: Double.self)
-            let b = try generator.normal([size], dtype: .float64).array(of: Double.self)
-            return (
-                DoubleMatrix(size, size) { a[$0 * size + $1] - ($0 == $1 ? 1 : 0) }, DoubleMatrix(size, 1) { n, _ in b[n] }
-            )
+            return try Self.unstructured(size, seed: seed)
         }
+    }
+
+    private static func unstructured(_ size: Int, seed: UInt64) throws -> (a: DoubleMatrix, b: DoubleMatrix) {
+        var generator = Generator(seed: seed)
+        let deviation = 1 / Double(max(1, 2 * size)).squareRoot()
+        let g = try generator.normal([size, size], deviation: deviation, dtype: .float64).array(of: Double.self)
+        let b = try generator.normal([size], deviation: Double(size).squareRoot(), dtype: .float64)
+            .array(of: Double.self)
+        // No state grows if the symmetric part has no eigenvalue above 0.
+        let symmetric = DoubleMatrix(size, size) { (g[$0 * size + $1] + g[$1 * size + $0]) / 2 }
+        let shift = max(1, (symmetric.symmetricEigensystem().values.max() ?? 0) + 0.01)
+        return (
+            DoubleMatrix(size, size) { g[$0 * size + $1] - ($0 == $1 ? shift : 0) },
+            DoubleMatrix(size, 1) { n, _ in b[n] }
+        )
     }
 
     /// About the largest modulus of an eigenvalue.
@@ -236,72 +272,5 @@ public enum LSSLInitialization: String, Codable, Sendable, CaseIterable {
         case .lagT: 0.5
         case .random: 2
         }
-    }
-}
-
-/// Dense dynamics shared by all channels, made discrete with a step size for each.
-private struct LSSLTransition: Module {
-    let alpha: Double
-    /// A and ln Δ, if they are trained.
-    var matrix: Tensor?
-    var logStep: Tensor?
-    /// Ā `[D, N, N]` and B̄ `[D, N]`, if they are constant.
-    let fixedMatrix: FixedTensor?
-    let fixedInput: FixedTensor?
-    /// B, `[N, 1]`.
-    let entry: FixedTensor
-    /// ln Δ, if it is constant.
-    private let fixedLogStep: FixedTensor
-    /// Where A begins, which it keeps if it is constant.
-    private let first: DoubleMatrix
-
-    init(_ configuration: LSSL.Configuration, width: Int, isOutline: Bool, dtype: DType) throws {
-        alpha = configuration.alpha
-        let isLearned = configuration.learnsTransition
-        let (a, b) = try configuration.initialization.matrices(
-            isOutline && !isLearned ? 0 : configuration.stateSize, seed: configuration.initializationSeed)
-        let (low, high) = (try Scalar.log(configuration.minStep), try Scalar.log(configuration.maxStep))
-        let steps = try Tensor((0..<width).map { low + (high - low) * Double($0) / Double(max(1, width - 1)) })
-        let matrix = try a.tensor(.float64)
-        self.matrix = try isLearned ? matrix.cast(to: dtype) : nil
-        logStep = try isLearned ? steps.cast(to: dtype) : nil
-        let fixed =
-            try isLearned || isOutline
-            ? nil
-            : ContinuousStateSpace.generalizedBilinear(
-                matrix, b.tensor(.float64), steps: steps.exp(), alpha: alpha)
-        fixedMatrix = try fixed.map { FixedTensor(try $0.matrix.cast(to: dtype)) }
-        fixedInput = try fixed.map { FixedTensor(try $0.input.cast(to: dtype)) }
-        entry = FixedTensor(try b.tensor(dtype))
-        fixedLogStep = FixedTensor(steps)
-        first = a
-    }
-
-    /// Δ, `[D]`.
-    func steps() throws -> Tensor {
-        try logStep?.exp() ?? fixedLogStep.tensor.exp().cast(to: entry.tensor.dtype)
-    }
-
-    /// A constant A as a diagonal and a lower triangle of rank one, if it is that.
-    func semiseparable() throws -> SemiseparableSpaceStep.Dynamics? {
-        guard matrix == nil, let parts = first.semiseparableParts else { return nil }
-        let dtype = entry.tensor.dtype
-        func vector(_ values: [Double]) throws -> Tensor { try Tensor(values).cast(to: dtype) }
-        return .init(
-            diagonal: try vector(parts.diagonal), left: try vector(parts.left), right: try vector(parts.right),
-            input: try entry.tensor.squeezed(1))
-    }
-
-    /// Ā `[D, N, N]` and B̄ `[D, N]`.
-    func discretized() throws -> (matrix: Tensor, input: Tensor) {
-        if let fixedMatrix, let fixedInput { return (fixedMatrix.tensor, fixedInput.tensor) }
-        guard let matrix, let logStep else { return (entry.tensor, entry.tensor) }  // never: one of both is there
-        return try ContinuousStateSpace.generalizedBilinear(
-            matrix, entry.tensor, steps: logStep.exp(), alpha: alpha)
-    }
-
-    mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
-        try matrix.visit("matrix", visit)
-        try logStep.visit("log_step", visit)
     }
 }

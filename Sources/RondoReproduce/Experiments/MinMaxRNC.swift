@@ -169,7 +169,8 @@ private enum MinMaxParts {
         trial.check("gradient of the state to the one 1,000,000 steps before", gradient, .equals(1))
         for (name, cell) in [("LSTM", RecurrentCell.lstm), ("GRU", .gru)] {
             trial.check(
-                "the same of an \(name) whose gates hold at 6", try gatedGradient(cell, length: length),
+                "the same of \(name == "LSTM" ? "an LSTM" : "a GRU") whose gates hold at 6",
+                try gatedGradient(cell, length: length),
                 .atMost(1e-100))
             trial.show("\(name) at distance 10,000", try gatedGradient(cell, length: 10_000))
         }
@@ -199,7 +200,10 @@ private enum MinMaxParts {
         let length = 1_000_000
         for (name, permutations) in [
             ("parity (N = 2)", [[0, 1], [1, 0]]),
-            ("permutations of three (N = 3)", [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]),
+            (
+                "permutations of three (N = 3)",
+                [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
+            ),
         ] {
             let errors = try permutationErrors(permutations, length: length, &trial)
             trial.check("wrong states in 1,000,000 steps: \(name)", Double(errors), .equals(0))
@@ -268,15 +272,16 @@ private enum MinMaxParts {
             for length in [40, 256] {
                 let accuracy = try trainer.score(length: length).accuracy ?? 0
                 let label = "accuracy at length \(length), \(name)"
-                if size == 1, length == 256 {
-                    trial.check(label, accuracy, .atMost(0.6))
-                } else {
+                if length == 40 {
                     trial.show(label, accuracy)
+                } else {
+                    trial.check(label, accuracy, size == 1 ? .atMost(0.6) : .atLeast(0.99))
                 }
             }
         }
         trial.note(
-            "Trained on lengths 3 to 40. The paper's way to make matrices of inputs is not public; here a linear map does.")
+            "Trained on lengths 3 to 40. The paper's way to make matrices of inputs is not public; here a linear map does."
+        )
     }
 
     static func latching(_ trial: inout Trial) throws {
@@ -294,7 +299,8 @@ private enum MinMaxParts {
             trial.show("parameters, \(mixer)", Double(trainer.model.parameterCount))
             trial.show("accuracy at length 64, \(mixer)", try trainer.score(length: 64).accuracy ?? 0)
             let accuracy = try streamedAccuracy(trainer.model, task, length: 65_536, &trial)
-            trial.check("accuracy over 65,536 tokens, \(mixer)", accuracy, mixer == "gru" ? .none : .atLeast(0.999))
+            trial.check(
+                "accuracy over 65,536 tokens, \(mixer)", accuracy, mixer == "gru" ? .atMost(0.9) : .atLeast(0.999))
         }
         trial.note("Eight sequences, read as streams in pieces of 1024 tokens.")
     }

@@ -19,7 +19,8 @@ extension Experiment {
         parts: [
             .quick(
                 "kernel-equivalence", "The fast kernel is the dense recurrence",
-                paper: "Algorithm 1 computes the kernel C Ā^l B̄ of HiPPO exactly (theorem 3).", run: S4Parts.equivalence),
+                paper: "Algorithm 1 computes the kernel C Ā^l B̄ of HiPPO exactly (theorem 3).", run: S4Parts.equivalence
+            ),
             .quick(
                 "stable-diagonalization", "HiPPO itself cannot be diagonalised, its normal part can",
                 paper: """
@@ -152,7 +153,8 @@ private enum S4Parts {
         trial.check("dense recurrence over fast kernel at 16384", slow[2] / fast[2], .atLeast(10))
         trial.show("dense Krylov matrix by doubling over fast kernel at 16384", doubled[2] / fast[2])
         trial.table(
-            "Milliseconds for one channel, N = 64", ["length", "fast kernel", "dense recurrence", "dense, by doubling"],
+            "Milliseconds for one channel, N = 64",
+            ["length", "fast kernel", "dense recurrence", "dense, by doubling"],
             lengths.indices.map { index in
                 ["\(lengths[index])"] + [fast, slow, doubled].map { Figure.text($0[index] * 1000) }
             })

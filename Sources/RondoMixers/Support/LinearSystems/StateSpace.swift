@@ -124,7 +124,7 @@ public struct DiscreteStateSpace: Sendable {
         return try columns.sliced(1, 0..<length)
     }
 
-    /// The convolution kernel C B̄, C Ā B̄, …
+    /// The convolution kernel: C B̄, then C Ā B̄ and so on.
     ///
     /// - Parameters:
     ///   - readout: C, `[M, N]`.
