@@ -1,4 +1,5 @@
 import RondoData
+import RondoIO
 import RondoTensor
 import Testing
 
@@ -106,7 +107,8 @@ import Testing
     @Test func oneTaskHasOneGrammar() throws {
         let task = SelectivityTask()
         #expect(try task.grammar() == task.grammar())
-        #expect(try SelectivityTask(options: ["grammar_seed": .integer(1)]).grammar() != task.grammar())
+        let options: JSONValue = ["grammar_seed": .integer(1)]
+        #expect(try SelectivityTask(options: options).grammar() != task.grammar())
     }
 
     @Test func entropyIsThatOfTheGraph() throws {

@@ -128,6 +128,18 @@ public struct LanguageInstance: Sendable, Equatable {
     /// The state after every symbol.
     public var states: [[Int]]
 
+    /// Creates an instance.
+    ///
+    /// - Parameters:
+    ///   - automaton: The language.
+    ///   - strings: The symbols of every string.
+    ///   - states: The state after every symbol.
+    public init(automaton: RandomAutomaton, strings: [[Int32]], states: [[Int]]) {
+        self.automaton = automaton
+        self.strings = strings
+        self.states = states
+    }
+
     /// The strings with separators between them.
     ///
     /// - Parameter separator: The token between strings.

@@ -123,8 +123,6 @@ extension Experiment {
         }
         trial.show("gaps of 50: Gated DeltaNet over GLA", figure(.gatedDeltaNet, 2) - figure(.gla, 2))
         trial.show("gaps of 50: DeltaNet over GLA", figure(.deltaNet, 2) - figure(.gla, 2))
-        trial.note(
-            "Which recurrence bears longer gaps best is shown and not judged: at this size the order depends on the seed."
-        )
+        trial.note("Which recurrence bears longer gaps best is shown and not judged.")
     }
 }

@@ -10,6 +10,12 @@ public struct RandomAutomaton: Sendable, Hashable {
         public var symbol: Int32
         /// The state that follows.
         public var target: Int
+
+        /// Creates an edge.
+        public init(symbol: Int32, target: Int) {
+            self.symbol = symbol
+            self.target = target
+        }
     }
 
     /// How automata are drawn.
