@@ -47,7 +47,11 @@ import Testing
         #expect(abs(found[1] - c) < 1e-14 && abs(found[0] - h) < 1e-14)
     }
 
-    @Test(arguments: [([2.0, 0, 0, -3], 3.0), ([0, -0.5, 0.5, 0], 0.5), ([0, 1, 0, 0], 0), ([1, 1, 0, 1], 1)])
+    private static let radii: [(elements: [Double], radius: Double)] = [
+        ([2, 0, 0, -3], 3), ([0, -0.5, 0.5, 0], 0.5), ([0, 1, 0, 0], 0), ([1, 1, 0, 1], 1),
+    ]
+
+    @Test(arguments: radii)
     func spectralRadiusIsTheLargestEigenvalue(elements: [Double], radius: Double) throws {
         let found = try Tensor(elements, shape: [2, 2]).spectralRadius()
         // A Jordan block converges like k^(1/k).

@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct TruncatedBackpropagationTests {
     private let length = 7
-    private let (units, inputs) = (3, 2)
+    private let units = 3
+    private let inputs = 2
 
     /// A tiny Elman network in float64, a sequence, and weights of the outputs in the loss.
     private func problem() throws -> (stack: RecurrentStack, x: Tensor, weights: Tensor) {
@@ -36,13 +37,11 @@ import Testing
     }
 
     @Test func windowsFollowTheTwoLengths() throws {
-        typealias Window = TruncatedBackpropagation.Window
         let rule = try TruncatedBackpropagation(interval: 3, span: 5)
-        #expect(
-            rule.windows(length: 8) == [
-                Window(start: 0, nextStart: 1, scored: 0..<3), Window(start: 1, nextStart: 3, scored: 3..<6),
-                Window(start: 3, nextStart: 3, scored: 6..<8),
-            ])
+        let windows = rule.windows(length: 8)
+        #expect(windows.map(\.start) == [0, 1, 3])
+        #expect(windows.map(\.nextStart) == [1, 3, 3])
+        #expect(windows.map(\.scored) == [0..<3, 3..<6, 6..<8])
         #expect(rule.windows(length: 0).isEmpty)
         #expect(try rondoError { _ = try TruncatedBackpropagation(interval: 0, span: 5) }.code == .invalidArgument)
         #expect(try rondoError { _ = try TruncatedBackpropagation(interval: 3, span: 2) }.code == .invalidArgument)
@@ -155,7 +154,7 @@ import Testing
         let norm = try GradientNorm(of: huge)
         #expect(abs(norm.value / scale - 1) < 1e-14 && norm.firstNonFinite == nil)
         let clipped = try GradientClipping.norm(5)(huge).tensors.flatMap { try $0.array(of: Double.self) }
-        for (found, expected) in zip(clipped, [3, -4, 0]) { #expect(abs(found - expected) < 1e-13) }
+        for (found, expected) in zip(clipped, [3.0, -4, 0]) { #expect(abs(found - expected) < 1e-13) }
     }
 
     @Test func valuesAreLimitedOneByOne() throws {

@@ -44,7 +44,7 @@ public struct ErrorRate: Sendable, Equatable {
         referenceLength += reference.count
     }
 
-    /// Edits over tokens; may exceed 1. NaN while there is no token.
+    /// Edits over tokens, which may exceed 1; NaN while there is no token.
     public var value: Double { Double(edits) / Double(referenceLength) }
 }
 

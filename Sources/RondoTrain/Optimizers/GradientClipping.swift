@@ -20,8 +20,8 @@ public enum GradientClipping: Sendable, Equatable {
     /// - Returns: The limited gradients.
     /// - Throws: `RondoError` of code `notFinite` that names the parameter of the first gradient that is not finite: no
     ///   limit makes a direction of it.
-    public func callAsFunction(_ gradients: ParameterSet, norm known: GradientNorm? = nil) throws -> ParameterSet {
-        let norm = try known ?? GradientNorm(of: gradients)
+    public func callAsFunction(_ gradients: ParameterSet, norm: GradientNorm? = nil) throws -> ParameterSet {
+        let norm = try norm ?? GradientNorm(of: gradients)
         if let path = norm.firstNonFinite {
             throw RondoError(.notFinite, "gradient clipping: the gradient of '\(path)' is not finite")
         }
