@@ -22,6 +22,7 @@ struct RootCommand: ParsableCommand {
             TrainCommand.self, GenerateCommand.self, EvaluateCommand.self, RunsCommand.self, ModelsCommand.self,
             InspectCommand.self, LogitsCommand.self, ImportCommand.self, ExportCommand.self, QuantizeCommand.self,
             TokenizerCommand.self,
+            RaceCommand.self,
             DescribeCommand.self, VerifyCommand.self, ReproduceCommand.self, DoctorCommand.self, BenchCommand.self,
             CompletionsCommand.self,
         ])

@@ -8,6 +8,7 @@ public enum MixerRegistry {
     public static let builtIn: [any SequenceMixer.Type] = [
         Elman.self,
         LSTM.self,
+        QuasiLSTM.self,
         GRU.self,
         SLSTM.self,
         ParaGRU.self,

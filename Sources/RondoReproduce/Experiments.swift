@@ -5,7 +5,8 @@ import RondoTensor
 public enum Experiments {
     /// All of them: one line each.
     public static let all: [Experiment] = [
-        .negativeEigenvalues
+        .languini,
+        .negativeEigenvalues,
     ]
 
     /// The experiment of a paper.
