@@ -204,7 +204,7 @@ extension Experiment {
         trial.note(
             "The factor of ten, which is one of graphics cards, is not there on processors, and 1.5 is only about reached "
                 + "at batch 1 (tried: batches 1 and 4, with and without the position-wise part): the loop of Rondo's LSTM "
-                + "is one compiled kernel, and multiply-adds alone would allow 1.3.")
+                + "is one compiled kernel, and multiply-adds alone would allow 1.2.")
     }
 
     private static func judge(_ race: Race, _ trial: inout Trial) {
