@@ -24,6 +24,7 @@ struct RootCommand: ParsableCommand {
             TokenizerCommand.self,
             TasksCommand.self,
             DiagnoseCommand.self,
+            RaceCommand.self,
             DescribeCommand.self, VerifyCommand.self, ReproduceCommand.self, DoctorCommand.self, BenchCommand.self,
             CompletionsCommand.self,
         ])

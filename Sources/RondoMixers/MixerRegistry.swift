@@ -10,6 +10,7 @@ public enum MixerRegistry {
         LeakyRNN.self,
         Jordan.self,
         LSTM.self,
+        QuasiLSTM.self,
         GRU.self,
         SLSTM.self,
         NTM.self,

@@ -18,6 +18,7 @@ public enum Experiments {
         .negativeEigenvalues,
         .aaren,
         .criticalReview,
+        .languini,
         .inContextLanguages,
         .selectivity,
     ]

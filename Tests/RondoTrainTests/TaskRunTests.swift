@@ -127,7 +127,8 @@ private struct RunningMean: SequenceTask {
     }
 
     @Test func damagedCheckpointsAreRefused() throws {
-        let folder = try run(configuration()).store.path(12)
+        let store = try run(configuration()).store
+        let folder = store.path(12)
         let path = FileSystem.join(folder, "task_state.json")
         let text = try FileSystem.readText(path)
         try AtomicFile.write(text.replacingFirst("\"seed\": 0", by: "\"seed\": 1"), to: path)
@@ -136,7 +137,8 @@ private struct RunningMean: SequenceTask {
     }
 
     @Test func modelsOfTokensAreLanguageModels() throws {
-        let folder = try run(configuration()).store.path(12)
+        let store = try run(configuration()).store
+        let folder = store.path(12)
         let model = try Checkpoint(folder: folder).model()
         #expect(model.configuration.vocabSize == 2)
         #expect(try TaskRun.configuration(of: folder)?.task == "parity")

@@ -68,7 +68,14 @@ public struct TaskRunConfiguration: Codable, Sendable, Equatable {
     /// The task with its options.
     ///
     /// - Throws: `RondoError` that names an unknown task or option and the closest known one.
-    public func makeTask() throws -> any SequenceTask { try TaskRegistry.make(task, options: taskOptions) }
+    public func makeTask() throws -> any SequenceTask {
+        do {
+            return try TaskRegistry.make(task, options: taskOptions)
+        } catch let error as RondoError {
+            // Also a task that does not exist is a wrong value of the configuration.
+            throw RondoError(.invalidArgument, error.message)
+        }
+    }
 
     /// Refuses what cannot be trained, before any work is done.
     ///

@@ -33,6 +33,18 @@ def minimal(name, wide, candidate):
     case.save(torch.stack(ys, 1), h=h)
 
 
+def quasi_lstm(name, **options):
+    case = Case(name, 4, hidden_size=6, **options)
+    weight, bias = case.draw("input.weight", 24, 4), case.draw("input.bias", 24, scale=0.5)
+    output, offset = case.draw("output.weight", 4, 6), case.draw("output.bias", 4, scale=0.5)
+    c, ys = torch.zeros(2, 6), []
+    for t in range(case.x.shape[1]):
+        f, i, z, o = F.linear(case.x[:, t], weight, bias).split(6, -1)
+        c = torch.sigmoid(f + options.get("forget_bias", 1.0)) * c + torch.sigmoid(i) * torch.tanh(z)
+        ys.append(F.linear(torch.sigmoid(o) * torch.tanh(c), output, offset))
+    case.save(torch.stack(ys, 1), c=c)
+
+
 def hgrn(name, is_complex, bound):
     case = Case(name, 5, lower_bound=bound, complex=is_complex)
     parts = 2 if is_complex else 1
@@ -185,6 +197,8 @@ with torch.no_grad():
     minimal("min_gru", False, "linear")
     minimal("min_gru-positive", False, "positive")
     minimal("min_lstm", True, "positive")
+    quasi_lstm("qlstm")
+    quasi_lstm("qlstm-blocks", block_length=4, forget_bias=0.5)
     hgrn("hgrn", False, 0.3)
     hgrn("hgrn-complex", True, 0.0)
     rg_lru()
