@@ -84,7 +84,7 @@ public struct RecurrentTiles: Sendable, Hashable {
     /// Tiles for a layer on a machine, by constraint solving; `nil` if the constraints cannot be satisfied.
     ///
     /// They are a second opinion: loops keep to the rule built into the kernel, which needs no search and is not slower
-    /// (decision 0017).
+    /// (decision 0018).
     ///
     /// - Throws: ``RondoError`` if the search gave up.
     public static func choose(for shape: Shape, on machine: Machine) throws -> RecurrentTiles? {
