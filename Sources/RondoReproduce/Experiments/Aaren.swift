@@ -185,9 +185,7 @@ extension Experiment {
         let bytes = state.named.tensors.reduce(0) { $0 + $1.count * $1.dtype.byteCount }
         var stepper = try TokenStepper(model, batch: 1)
         let times = try (0..<64).map { index in
-            let clock = ContinuousClock.now
-            _ = try stepper([Int32(index)], state: &state)
-            return (ContinuousClock.now - clock) / .seconds(1)
+            try Stopwatch.seconds { _ = try stepper([Int32(index)], state: &state) }
         }
         return (Double(bytes), times.sorted()[24])
     }

@@ -107,26 +107,14 @@ extension Experiment {
         let (time, width) = (4096, 256)
         let mixer = try GLA(.init(), dModel: width, using: &trial.generator)
         let x = try trial.generator.normal([1, time, width])
-        func seconds(_ body: () throws -> Void) rethrows -> Double {
-            let clock = ContinuousClock.now
-            try body()
-            return (ContinuousClock.now - clock) / .seconds(1)
+        let chunk = try Stopwatch.fastest {
+            var state = try mixer.initialState(batch: 1)
+            _ = try mixer.chunk(x, state: &state)
         }
-        var (chunks, steps): ([Double], [Double]) = ([], [])
-        for round in 0..<3 {
-            try trial.progress("round \(round + 1) of 3")
-            chunks.append(
-                try seconds {
-                    var state = try mixer.initialState(batch: 1)
-                    _ = try mixer.chunk(x, state: &state)
-                })
+        let step = try Stopwatch.fastest {
             var (stepper, state) = (try mixer.makeStepper(batch: 1), try mixer.initialState(batch: 1))
-            steps.append(
-                try seconds {
-                    for t in 0..<time { _ = try stepper(x.selecting(1, t), state: &state) }
-                })
+            for t in 0..<time { _ = try stepper(x.selecting(1, t), state: &state) }
         }
-        let (chunk, step) = (chunks.sorted()[1], steps.sorted()[1])
         trial.check("how many times faster the chunk form reads 4,096 positions", step / chunk, .atLeast(5))
         trial.show("positions a second in chunks", Double(time) / chunk)
         trial.show("positions a second by steps", Double(time) / step)

@@ -54,14 +54,14 @@ private enum LSSLParts {
             u.expanded(at: 0).expanded(at: 2), discrete.kernel(readout: readout, length: length),
         ])[0].squeezed(0)
         trial.check(
-            "recurrence against convolution", try Measure.relativeError(convolved, recurrent), .atMost(1e-9))
+            "recurrence against convolution", try convolved.relativeDifference(from: recurrent), .atMost(1e-9))
         // The input is held for a step of the coarsest grid, on which finer grids are compared with the exact solution.
         let held = try system.discretizedByHolding(step: step).states(u).matmul(readout.transposed())
         let errors = try [8, 16, 32, 64].map { parts in
             let fine = try u.expanded(at: 1).broadcast(to: [length, parts]).reshaped([length * parts])
             let states = try system.discretized(step: step / Double(parts)).states(fine)
             let ends = try states.reshaped([length, parts, stateSize]).selecting(1, parts - 1)
-            return try Measure.relativeError(ends.matmul(readout.transposed()), held)
+            return try ends.matmul(readout.transposed()).relativeDifference(from: held)
         }
         for (index, parts) in [16, 32, 64].enumerated() {
             trial.check(

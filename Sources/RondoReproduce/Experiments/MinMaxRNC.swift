@@ -44,9 +44,9 @@ private enum MinMaxParts {
         let start = try trial.generator.normal([1, 16])
         let serial = try plainLoop(r, s, start)
         let whole = try MinMaxRecurrence()([r, s, start])[0]
-        trial.check("numbers that differ: kernel and loop", try Measure.differences(whole, serial), .equals(0))
+        trial.check("numbers that differ: kernel and loop", try whole.differences(from: serial), .equals(0))
         let scanned = try ClampMaps(upper: r, lower: s).prefixes()(start.expanded(at: 1))
-        trial.check("numbers that differ: scan and loop", try Measure.differences(scanned, serial), .equals(0))
+        trial.check("numbers that differ: scan and loop", try scanned.differences(from: serial), .equals(0))
         for size in [1, 7, 64] {
             var (state, pieces) = (start, [Tensor]())
             for first in stride(from: 0, to: shape[1], by: size) {
@@ -57,7 +57,7 @@ private enum MinMaxParts {
             }
             trial.check(
                 "numbers that differ: chunks of \(size) and loop",
-                try Measure.differences(Tensor.concatenate(pieces, axis: 1), serial), .equals(0))
+                try Tensor.concatenate(pieces, axis: 1).differences(from: serial), .equals(0))
         }
         try gradients(&trial, r, s, start)
     }
@@ -316,7 +316,7 @@ private enum MinMaxParts {
             let range = first..<min(first + piece, length)
             let guesses = try model(batch.inputs.sliced(1, range), state: &state).argmax()
             let answers = try batch.targets.sliced(1, range)
-            right += Double(rows * range.count) - (try Measure.differences(guesses, answers))
+            right += Double(rows * range.count) - (try guesses.differences(from: answers))
         }
         return right / Double(rows * length)
     }

@@ -67,19 +67,19 @@ private enum S4Parts {
         for (channel, step) in steps.enumerated() {
             let exact = try hippo.discretized(step: step).kernel(
                 readout: readout.sliced(0, channel..<channel + 1), length: length)
-            let error = try Measure.relativeError(fast.sliced(0, channel..<channel + 1), exact)
+            let error = try fast.sliced(0, channel..<channel + 1).relativeDifference(from: exact)
             trial.check("kernel against dense C Ā^l B̄, Δ = \(Figure.text(step))", error, .atMost(1e-8))
         }
         let u = try trial.generator.normal([1, length, steps.count], dtype: .float64)
         let convolved = try layer.parallel(u)
         var state = try layer.initialState(batch: 1)
         let stepped = try layer.reference(u, state: &state)
-        trial.check("convolution against O(N) steps", try Measure.relativeError(convolved, stepped), .atMost(1e-8))
+        trial.check("convolution against O(N) steps", try convolved.relativeDifference(from: stepped), .atMost(1e-8))
         var chunked = try layer.initialState(batch: 1)
         let pieces = try [0..<300, 300..<length].map { try layer.chunk(u.sliced(1, $0), state: &chunked) }
         trial.check(
             "two chunks against O(N) steps",
-            try Measure.relativeError(Tensor.concatenate(pieces, axis: 1), stepped), .atMost(1e-8))
+            try Tensor.concatenate(pieces, axis: 1).relativeDifference(from: stepped), .atMost(1e-8))
         trial.note("Relative to the largest value; float64, N = \(stateSize), length \(length).")
     }
 
@@ -94,8 +94,8 @@ private enum S4Parts {
             let naive = try naiveKernel(
                 readout: readout.array(of: Double.self), stateSize: stateSize, step: step, length: length)
             let errors = [
-                try Measure.relativeError(Tensor(naive, shape: [1, length]), exact),
-                try Measure.relativeError(layer.kernel(length: length), exact),
+                try Tensor(naive, shape: [1, length]).relativeDifference(from: exact),
+                try layer.kernel(length: length).relativeDifference(from: exact),
             ]
             rows.append(["\(stateSize)"] + errors.map(Figure.text))
             guard stateSize == 64 else { continue }
@@ -144,10 +144,10 @@ private enum S4Parts {
         var (fast, slow, doubled) = ([Double](), [Double](), [Double]())
         for length in lengths {
             try trial.progress("length \(length)")
-            fast.append(try Measure.seconds(runs: 5) { _ = try layer.kernel(length: length) })
+            fast.append(try Stopwatch.fastest(runs: 5) { _ = try layer.kernel(length: length) })
             let impulse = try Tensor([1.0] + Array(repeating: 0, count: length - 1))
-            slow.append(try Measure.seconds { _ = try dense.states(impulse).matmul(readout.transposed()) })
-            doubled.append(try Measure.seconds { _ = try dense.kernel(readout: readout, length: length) })
+            slow.append(try Stopwatch.fastest { _ = try dense.states(impulse).matmul(readout.transposed()) })
+            doubled.append(try Stopwatch.fastest { _ = try dense.kernel(readout: readout, length: length) })
         }
         trial.check("time at 16384 over time at 4096", fast[2] / fast[1], .atMost(6))
         trial.check("dense recurrence over fast kernel at 16384", slow[2] / fast[2], .atLeast(10))

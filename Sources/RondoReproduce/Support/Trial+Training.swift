@@ -1,5 +1,4 @@
 import RondoData
-import RondoTensor
 import RondoTrain
 
 extension Trial {
@@ -20,19 +19,5 @@ extension Trial {
             try progress("\(name): step \(step) of \(training.steps), loss \(Figure.text(loss))")
         }
         return trainer
-    }
-}
-
-extension Tensor {
-    /// The largest absolute difference of two tensors of one shape; NaN if there is one.
-    func largestDifference(from other: Tensor) throws -> Double {
-        guard count > 0 else { return 0 }
-        return try (cast(to: .float64) - other.cast(to: .float64)).abs().max().scalar()
-    }
-
-    /// The largest absolute difference as a share of the other's largest absolute value.
-    func relativeDifference(from other: Tensor) throws -> Double {
-        guard count > 0 else { return 0 }
-        return try largestDifference(from: other) / Swift.max(other.cast(to: .float64).abs().max().scalar(), 1e-300)
     }
 }
