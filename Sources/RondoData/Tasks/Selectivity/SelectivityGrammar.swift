@@ -1,10 +1,10 @@
+public import RondoTensor
+
 #if canImport(Glibc)
     import Glibc
 #else
     import Darwin
 #endif
-
-public import RondoTensor
 
 /// A random grammar whose symbols are ambiguous: each stands for one of several states, which only the past tells.
 ///
@@ -56,7 +56,8 @@ public struct SelectivityGrammar: Sendable, Equatable {
     public init(_ settings: Settings, using generator: inout Generator) throws {
         for _ in 0..<10_000 {
             let next = Self.drawEdges(settings, using: &generator)
-            let starts = Array((0...settings.symbols * settings.depth).shuffled(using: &generator).prefix(settings.starts))
+            let states = (0...settings.symbols * settings.depth).shuffled(using: &generator)
+            let starts = Array(states.prefix(settings.starts))
             let followers = next.map { $0.compactMap { $0 } }
             guard !starts.contains(0), Self.allReachEnd(followers) else { continue }
             (self.settings, self.next, self.starts, self.followers) = (settings, next, starts, followers)
@@ -90,7 +91,8 @@ public struct SelectivityGrammar: Sendable, Equatable {
         for _ in 0..<10_000 {
             guard var state = starts.randomElement(using: &generator) else { break }
             var states = [state]
-            while state != 0, states.count < longest, let following = followers[state].randomElement(using: &generator) {
+            while state != 0, states.count < longest, let following = followers[state].randomElement(using: &generator)
+            {
                 state = following
                 states.append(state)
             }

@@ -47,7 +47,9 @@ public struct SelectivityNGram: Sendable {
         self.order = order
         for states in streams {
             let symbols = states.map(grammar.symbol(of:))
-            for place in states.indices { counts[context(symbols, place), default: [:]][states[place], default: 0] += 1 }
+            for place in states.indices {
+                counts[context(symbols, place), default: [:]][states[place], default: 0] += 1
+            }
         }
     }
 
