@@ -11,7 +11,10 @@ extension Experiment {
             keeps them, forget gates free it in continual streams, a backward direction sees what no causal network can, \
             and an addressable memory generalises to longer sequences.
             """,
-        missing: "CTC, and the translations and captions that the survey cites",
+        missing: """
+            a setting in which the forget gate's advantage shows with every seed, a training with which the neural Turing \
+            machine learns to copy, CTC, and the translations and captions that the survey cites
+            """,
         parts: [
             .quick(
                 "latch", "A bit is remembered over 60 positions of noise, or not",

@@ -53,6 +53,9 @@ extension Experiment {
         let lstm = try LSTM(plain, dModel: settings.bits + 1, dtype: .float32, using: &generator)
         let error = try learnCopy(lstm, "LSTM", settings, &trial)
         trial.check("share of wrong bits at length 12, LSTM", error, .atLeast(0.05))
+        trial.note(
+            "With these settings and seed 0 the machine has not learnt even the lengths of training (0.13 of the bits are "
+                + "wrong at length 6). No other settings were tried.")
     }
 
     private static func learnCopy<Mixer: SequenceMixer>(

@@ -46,8 +46,9 @@ extension Experiment {
 
     /// Trained on short streams, both cells answer everything; how they go on without a reset is the question.
     ///
-    /// The threshold of 5 points is wide: an independent program with these settings answered 1.00 within 50
-    /// positions and 0.77 over 500 without the forget gate (seed 0).
+    /// The threshold of 5 points is not calibrated, and the claim fails here with seed 0: both cells answer everything. An
+    /// independent program with these settings found, over 500 positions without the forget gate, 0.77 and 0.99 with two
+    /// seeds, and 1.00 with it. What does hold every time is that |c| grows.
     static func forgetGate(_ trial: inout Trial) throws {
         let settings = StreamSettings()
         try trial.record("continual", settings)
@@ -73,6 +74,10 @@ extension Experiment {
         }
         trial.check(
             "points of accuracy that the forget gate adds", 100 * (accuracies[0] - accuracies[1]), .atLeast(5))
+        trial.note(
+            "Tried: training on streams of 50 and of 500 positions. The cell without a forget gate often learns to write "
+                + "over a |c| that grows without bound, so its loss depends on the seed; the threshold is not calibrated."
+        )
         trial.chart(LossChart(title: "The largest |c| so far", xLabel: "position", yLabel: "|c|", series: curves))
     }
 
