@@ -198,13 +198,14 @@ extension Experiment {
         try smallRace.measure()
         let speeds = race.progress.entries.map { Double($0.tokensPerSecond) }
         let smallSpeeds = smallRace.progress.entries.map { Double($0.tokensPerSecond) }
-        trial.show("speed of the quasi-LSTM over the LSTM, batch 1", smallSpeeds[1] / smallSpeeds[0])
+        trial.check(
+            "speed of the quasi-LSTM over the LSTM, batch 1", smallSpeeds[1] / smallSpeeds[0], .atLeast(1.5))
         trial.show("speed of the quasi-LSTM over the LSTM, batch 4", speeds[1] / speeds[0])
         trial.show("speed of the transformer over the LSTM, batch 4", speeds[2] / speeds[0])
         trial.note(
-            "The factor of ten, which is one of graphics cards, is not there on processors, and 1.5 is only about reached "
-                + "at batch 1 (tried: batches 1 and 4, with and without the position-wise part): the loop of Rondo's LSTM "
-                + "is one compiled kernel, and multiply-adds alone would allow 1.2.")
+            "The paper's factor of ten is one of graphics cards; 1.5 is what was asked of processors. Here 1.3 was measured "
+                + "on a quiet machine and up to 1.5 on a busy one: the loop of Rondo's LSTM is one compiled kernel, so "
+                + "little is left but the multiply-adds, which alone would allow 1.2.")
     }
 
     private static func judge(_ race: Race, _ trial: inout Trial) {
