@@ -71,8 +71,8 @@ let package = Package(
         library(
             "RondoCLI",
             [
-                "RondoReproduce", "RondoDiagnostics", "RondoTrain", "RondoCheckpoints", "RondoTracking", "RondoTokenizers",
-                "RondoTemplates", "RondoMixers", "RondoConformance",
+                "RondoReproduce", "RondoDiagnostics", "RondoTrain", "RondoCheckpoints", "RondoTracking",
+                "RondoTokenizers", "RondoTemplates", "RondoMixers", "RondoConformance",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "rondo", dependencies: ["RondoCLI"], swiftSettings: swiftSettings),

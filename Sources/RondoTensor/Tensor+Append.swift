@@ -31,12 +31,12 @@ extension Tensor {
     private mutating func makeRoom(_ length: Int) throws {
         let row = shape.dropFirst(2).reduce(1, *)
         let size = dtype.byteCount
-        // Rows of the batch are this many entries apart.
-        let capacity = row == 0 ? 0 : (shape[0] == 1 ? storage.byteCount / size : strides[0]) / row
+        let capacity = row == 0 ? 0 : entryCapacity(row, storage.byteCount / size)
         let front = row == 0 ? 0 : offset / row
         let isOwn = hasEntries(row) && isUnique()
         if isOwn, front + length <= capacity { return }
-        let isMovable = isOwn && length <= capacity && 4 * front >= capacity
+        let isEven = shape[0] == 1 || capacity * row == strides[0]
+        let isMovable = isOwn && isEven && length <= capacity && 4 * front >= capacity
         let entries = isMovable ? capacity : length + length / 2 + 8
         let target =
             try isMovable
@@ -50,6 +50,15 @@ extension Tensor {
         let moved = Tensor(storage: target, dtype: dtype, shape: shape, strides: strides)
         if !isMovable { try CPUBackend.shared.strided(detached(), into: moved) }
         self = moved
+    }
+
+    /// How many entries of `row` elements fit from the beginning of a row of the batch to that of the next, and, for the
+    /// last one, to the end of the memory of `count` elements.
+    ///
+    /// The strides of a tensor without entries leave room for one that its memory does not have.
+    private func entryCapacity(_ row: Int, _ count: Int) -> Int {
+        guard shape[0] > 1 else { return count / row }
+        return Swift.max(0, Swift.min(strides[0], count - (shape[0] - 1) * strides[0]) / row)
     }
 
     /// Whether the entries of axis 1 lie one after the other, and the tensor begins in the first row of its memory.

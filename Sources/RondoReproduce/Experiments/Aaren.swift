@@ -136,7 +136,7 @@ extension Experiment {
         let lengths = [64, 1024, 4096, 16_384, 65_536]
         var curves: [LossChart.Series] = []
         for (name, mixer) in [("Aaren", "aaren"), ("Transformer", "attention")] {
-            var configuration = LanguageModelConfiguration(mixer: mixer, dModel: 32, nLayers: 4)
+            var configuration = LanguageModelConfiguration(mixer: mixer, dModel: 64, nLayers: 4)
             configuration.vocabSize = 64
             configuration.mixerOptions = ["heads": .integer(2)]
             var weights = Generator(seed: trial.seed)

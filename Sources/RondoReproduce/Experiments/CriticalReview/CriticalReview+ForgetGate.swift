@@ -46,9 +46,9 @@ extension Experiment {
 
     /// Trained on short streams, both cells answer everything; how they go on without a reset is the question.
     ///
-    /// The threshold of 5 points is not calibrated, and the claim fails here with seed 0: both cells answer everything. An
-    /// independent program with these settings found, over 500 positions without the forget gate, 0.77 and 0.99 with two
-    /// seeds, and 1.00 with it. What does hold every time is that |c| grows.
+    /// What holds with every seed is that |c| grows without a forget gate. The accuracy that it costs depends on the seed: an
+    /// independent program with these settings found 0.77 and 0.99 over 500 positions without the forget gate, and 1.00
+    /// with it; so it is shown, not judged.
     static func forgetGate(_ trial: inout Trial) throws {
         let settings = StreamSettings()
         try trial.record("continual", settings)
@@ -69,14 +69,16 @@ extension Experiment {
                 "accuracy over \(settings.testLength) positions, \(name)", accuracy,
                 cell == .lstm ? .atLeast(0.99) : .none)
             let sizes = try largestCells(trained, held.tokens)
-            trial.show("largest |c| within \(settings.testLength) positions, \(name)", sizes.last?.value ?? 0)
+            let growth = (sizes.last?.value ?? .nan) / (sizes.first { $0.step >= 50 }?.value ?? .nan)
+            trial.check(
+                "growth of the largest |c| from 50 to \(settings.testLength) positions, \(name)", growth,
+                cell == .lstm ? .atMost(2) : .atLeast(3))
             curves.append(.init(name: name, points: sizes, style: .points))
         }
-        trial.check(
-            "points of accuracy that the forget gate adds", 100 * (accuracies[0] - accuracies[1]), .atLeast(5))
+        trial.show("points of accuracy that the forget gate adds", 100 * (accuracies[0] - accuracies[1]))
         trial.note(
             "Tried: training on streams of 50 and of 500 positions. The cell without a forget gate often learns to write "
-                + "over a |c| that grows without bound, so its loss depends on the seed; the threshold is not calibrated."
+                + "over a |c| that grows without bound, so what it loses depends on the seed: 0 to 52 points."
         )
         trial.chart(LossChart(title: "The largest |c| so far", xLabel: "position", yLabel: "|c|", series: curves))
     }

@@ -11,6 +11,8 @@ extension Experiment {
         var keepBias: Double?
         var criterion: Criterion
         var steps: Int
+        /// How many initialisations are tried; the median of the accuracies counts.
+        var attempts = 1
     }
 
     private struct LatchSettings: Codable {
@@ -24,7 +26,9 @@ extension Experiment {
 
     /// Updates until all is right, at most as many as each entry says.
     private static let latchEntries = [
-        Entry(name: "Elman, tanh", cell: .elmanTanh, keepBias: nil, criterion: .atMost(0.6), steps: 1000),
+        // Of nine initialisations one learned it: where the first weights happen to hold the bit.
+        Entry(
+            name: "Elman, tanh", cell: .elmanTanh, keepBias: nil, criterion: .atMost(0.6), steps: 1000, attempts: 3),
         Entry(
             name: "LSTM without forget gate", cell: .lstmNoForget, keepBias: nil, criterion: .atLeast(0.99), steps: 1000
         ),
@@ -38,29 +42,18 @@ extension Experiment {
     ]
 
     static func latch(_ trial: inout Trial) throws {
-        let (task, settings) = (LatchTask(), LatchSettings())
+        let settings = LatchSettings()
         try trial.record("latch", settings)
         var rows: [[String]] = []
         for entry in latchEntries {
-            var generator = Generator(seed: trial.seed)
-            let model = try CellClassifier(
-                entry.cell, tokens: 6, units: settings.units, classes: 2, keepBias: entry.keepBias, using: &generator)
             let norms = try latchJacobian(entry, settings, trial.seed)
-            var test = Generator(seed: trial.seed, stream: 99)
-            let held = try task.batch(settings.testSequences, length: settings.length, using: &test)
-            var learner = try Learner(model, optimizer: plainAdam(settings.learningRate), clipNorm: settings.clipNorm)
-            var accuracy = 0.0
-            while learner.step < entry.steps, accuracy < 0.999 {
-                let batch = try task.batch(settings.batchSize, length: settings.length, using: &generator)
-                let outcome = try learner.step { model in
-                    var state = try model.stack.initialState(batch: settings.batchSize)
-                    return try model.loss(batch.inputs, batch.targets, state: &state)
-                }
-                try trial.progress("\(entry.name): step \(learner.step), loss \(Figure.text(outcome.loss))")
-                if learner.step % 50 == 0 { accuracy = try learner.model.accuracy(held.inputs, held.targets) }
+            let results = try (0..<entry.attempts).map { attempt in
+                try remember(entry, settings, seed: trial.seed &+ 1000 &* UInt64(attempt), &trial)
             }
-            trial.check("accuracy, \(entry.name)", accuracy, entry.criterion)
-            rows.append([entry.name] + norms + ["\(learner.step)", Figure.text(accuracy)])
+            let median = results.sorted { $0.accuracy < $1.accuracy }[results.count / 2]
+            let label = entry.attempts > 1 ? "median accuracy of \(entry.attempts) runs" : "accuracy"
+            trial.check("\(label), \(entry.name)", median.accuracy, entry.criterion)
+            rows.append([entry.name] + norms + ["\(median.steps)", Figure.text(median.accuracy)])
         }
         trial.table(
             "The bit after 60 positions",
@@ -68,6 +61,30 @@ extension Experiment {
             rows)
         trial.note(
             "A forget gate that begins at σ(1) = 0.73 is itself why the derivative vanishes: 0.73^60 is about 1e-8.")
+    }
+
+    /// Trains one cell until it answers everything, at most as long as its entry says.
+    private static func remember(
+        _ entry: Entry, _ settings: LatchSettings, seed: UInt64, _ trial: inout Trial
+    ) throws -> (accuracy: Double, steps: Int) {
+        let task = LatchTask()
+        var generator = Generator(seed: seed)
+        let model = try CellClassifier(
+            entry.cell, tokens: 6, units: settings.units, classes: 2, keepBias: entry.keepBias, using: &generator)
+        var test = Generator(seed: seed, stream: 99)
+        let held = try task.batch(settings.testSequences, length: settings.length, using: &test)
+        var learner = try Learner(model, optimizer: plainAdam(settings.learningRate), clipNorm: settings.clipNorm)
+        var accuracy = 0.0
+        while learner.step < entry.steps, accuracy < 0.999 {
+            let batch = try task.batch(settings.batchSize, length: settings.length, using: &generator)
+            let outcome = try learner.step { model in
+                var state = try model.stack.initialState(batch: settings.batchSize)
+                return try model.loss(batch.inputs, batch.targets, state: &state)
+            }
+            try trial.progress("\(entry.name): step \(learner.step), loss \(Figure.text(outcome.loss))")
+            if learner.step % 50 == 0 { accuracy = try learner.model.accuracy(held.inputs, held.targets) }
+        }
+        return (accuracy, learner.step)
     }
 
     private static func latchJacobian(_ entry: Entry, _ settings: LatchSettings, _ seed: UInt64) throws -> [String] {

@@ -2,7 +2,7 @@ import RondoData
 import RondoTensor
 import Testing
 
-@Suite struct SignalTaskTests {
+@Suite struct ToneAndDigitTaskTests {
     private func features(_ example: TaskExample) -> [[Float]] {
         guard case .features(let rows) = example.inputs else { return [] }
         return rows
