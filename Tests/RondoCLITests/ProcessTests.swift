@@ -41,7 +41,6 @@ import Testing
             (["generate", "--temperature", "-1"], "temperature"),
             (["generate", "--top-p", "2"], "top-p"),
             (["generate", "--threads", "-1"], "threads"),
-            (["evaluate"], "--text"),
             (["evaluate", "--text", "text.txt", "--batch", "0"], "--batch"),
             (["completions", "tcsh"], "bash"),
             (["train", "--quiet", "--verbose", "--text", "text.txt"], "exclude"),

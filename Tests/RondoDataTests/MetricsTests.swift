@@ -59,19 +59,4 @@ import Testing
         perplexity.add(meanLoss: 0, tokens: 2)
         #expect(abs(perplexity.value - 2) < 1e-12)
     }
-
-    @Test func theLatchAsksForItsFirstToken() throws {
-        var generator = Generator(seed: 1)
-        for length in [1, 2, 60] {
-            let example = try LatchTask().example(length: length, using: &generator)
-            guard case .tokens(let tokens) = example.inputs, case .classes(let classes) = example.targets else {
-                Issue.record("tokens and classes")
-                return
-            }
-            #expect(classes.last == tokens[0] && (0...1).contains(tokens[0]))
-            #expect(classes.dropLast().allSatisfy { $0 == TaskExample.unasked })
-            #expect(tokens.dropFirst().allSatisfy { (2...5).contains($0) })
-        }
-        #expect(try rondoError { _ = try LatchTask().example(length: 0, using: &generator) }.code == .invalidArgument)
-    }
 }

@@ -1,4 +1,5 @@
 import RondoModels
+import RondoNN
 import RondoTensor
 import Testing
 

@@ -7,7 +7,7 @@ public struct DelayedSignalTask: SequenceTask {
         name: "delayed_signal",
         summary: "Repeat a smooth random signal after a delay.",
         definition: """
-            Input: normal noise through y = s y⁻ + √(1 - s²) ε twice, s = smoothness, the second output scaled to \
+            Input: normal noise through y = s y⁻ + √(1 - s²) ε twice, s = `smoothness`, the second output scaled to \
             variance 1. Asked from position `delay` on: the input so many positions earlier. A length counts samples.
             """,
         source: "the delay tasks of Voelker et al., 2019, and Gu et al., 2021-2022")
@@ -37,6 +37,7 @@ public struct DelayedSignalTask: SequenceTask {
 
     /// Makes one example.
     public func example(length: Int, using generator: inout Generator) throws -> TaskExample {
+        try requireLength(length > delay, length, "more than delay = \(delay)")
         // Both filters have forgotten their beginning after this many positions, to a hundredth.
         let lead = Int(10 / (1 - smoothness))
         let noise = try generator.normal([lead + length]).array(of: Float.self)

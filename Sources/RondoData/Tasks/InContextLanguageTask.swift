@@ -8,12 +8,12 @@ public struct InContextLanguageTask: SequenceTask {
         summary: "Which symbol may follow, in a random language known from its strings so far?",
         definition: """
             Each example has a random automaton of its own (RandomAutomaton): a number of states in \
-            min_states...max_states, an alphabet of min_symbols...max_symbols of the letters, and for every state 1 to \
-            max_edges edges with different symbols to different other states, all uniform; it is minimised. Strings \
-            have 1 to max_string_length symbols, uniform, begin in state 0 and choose every edge with equal \
+            `min_states`...`max_states`, an alphabet of `min_symbols`...`max_symbols` of the letters, and for every state 1 to \
+            `max_edges` edges with different symbols to different other states, all uniform; it is minimised. Strings \
+            have 1 to `max_string_length` symbols, uniform, begin in state 0 and choose every edge with equal \
             probability. Input: the strings with a separator (token `letters`) between them. Asked at every position: \
             the next symbol, but not a separator. With `instances`, examples come from a fixed set of that size, drawn \
-            by instance_seed. A length counts strings.
+            by `instance_seed`. A length counts strings.
             """,
         source: "Akyürek et al., In-Context Language Learning, 2024")
 
@@ -64,7 +64,7 @@ public struct InContextLanguageTask: SequenceTask {
     /// 10 to 19 strings.
     public var trainingLengths: ClosedRange<Int> { 10...19 }
     /// 5 to 19 strings.
-    public var testLengths: [Int] { [5, 10, 19] }
+    public var testLengths: [Int] { [10, 19, 30] }
     /// The token between strings.
     public var separator: Int32 { Int32(letters) }
 
@@ -76,7 +76,8 @@ public struct InContextLanguageTask: SequenceTask {
 
     /// Makes one example.
     public func example(length: Int, using generator: inout Generator) throws -> TaskExample {
-        try instance(strings: length, using: &generator).example(separator: separator)
+        try requireLength(length >= 1, length, "1 or more")
+        return try instance(strings: length, using: &generator).example(separator: separator)
     }
 
     /// Makes one example together with the truth behind it.

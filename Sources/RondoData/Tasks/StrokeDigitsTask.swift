@@ -9,8 +9,8 @@ public struct StrokeDigitsTask: SequenceTask {
         definition: """
             A digit of a stroke font, drawn anew for each example: every point of its strokes shifted, the whole turned, \
             slanted, stretched and moved, each by normal numbers in proportion to `distortion`; ink from 0 to 1 by the \
-            distance of a pixel from the nearest stroke, plus normal noise. Pixels come row by row, or, if \
-            `permuted`, in an order drawn once from `permutation_seed`. Asked at the last pixel: the digit. The length \
+            distance of a pixel from the nearest stroke, plus normal noise of deviation `noise`. Pixels come row by \
+            row, or, if `permuted`, in an order drawn once from `permutation_seed`. Asked at the last pixel: the digit. The length \
             is 64.
             """,
         source: "a synthetic stand-in for permuted sequential digits, Le et al., 2015")
@@ -47,7 +47,7 @@ public struct StrokeDigitsTask: SequenceTask {
 
     /// Makes one example.
     public func example(length: Int, using generator: inout Generator) throws -> TaskExample {
-        try requireValue(length == Self.pixels, "length", length, "\(Self.pixels), the number of pixels")
+        try requireLength(length == Self.pixels, length, "\(Self.pixels), the number of pixels")
         let digit = Int32.random(in: 0..<10, using: &generator)
         let drawing = try drawing(of: Int(digit), using: &generator)
         var order = Array(0..<Self.pixels)

@@ -31,7 +31,6 @@ public enum TaskRegistry {
         StrokeDigitsTask.self,
         InContextLanguageTask.self,
         SelectivityTask.self,
-        LatchTask.self,
     ]
 
     /// The task of a name.

@@ -7,9 +7,9 @@ public struct ToneTask: SequenceTask {
         name: "tones",
         summary: "Which of two frequencies does a noisy sine have?",
         definition: """
-            Input: sin(2π f t + φ) plus normal noise, φ uniform, f one of two frequencies with equal chances. Sample i is \
-            taken at t = i · sampling_step, so that a step of 2 means half the rate. Asked at the last sample: which \
-            frequency. A length counts samples.
+            Input: sin(2π f t + φ) plus normal noise of deviation `noise`, φ uniform, f = `low_frequency` or \
+            `high_frequency` with equal chances. Sample i is taken at t = i · `sampling_step`, so that a step of 2 means \
+            half the rate. Asked at the last sample: which frequency. A length counts samples.
             """,
         source: "after the resampled speech commands of Gu et al., 2021")
 
@@ -46,13 +46,14 @@ public struct ToneTask: SequenceTask {
 
     /// Makes one example.
     public func example(length: Int, using generator: inout Generator) throws -> TaskExample {
+        try requireLength(length >= 1, length, "1 or more")
         let kind = Int32.random(in: 0...1, using: &generator)
         let phase = Double.random(in: 0..<2 * .pi, using: &generator)
         let turn = 2 * Double.pi * (kind == 0 ? lowFrequency : highFrequency) * samplingStep
         let angles = try (Tensor.range(length).cast(to: .float32) * turn) + phase
         let samples = try angles.unary(.sin) + generator.normal([length], deviation: noise)
         var classes = Array(repeating: TaskExample.unasked, count: length)
-        if length > 0 { classes[length - 1] = kind }
+        classes[length - 1] = kind
         return TaskExample(
             inputs: .features(try samples.array(of: Float.self).map { [$0] }), targets: .classes(classes))
     }

@@ -7,9 +7,11 @@ enum FrozenTasks {
         "context_free_language": "3d2488f2e3910666",
         "copying": "5d2d893a4862a1f9",
         "cyclic_navigation": "470f8d687f2d87c6",
+        "delayed_signal": "49617d1b29d0aa1c",
         "delay_memory": "e144b47eb2449c94",
         "dyck": "63416f518b7c88e9",
         "group_word": "448afdeb220f89e6",
+        "in_context_language": "d261082aa78b4dab",
         "induction_heads": "b80407d36da69987",
         "latching": "454d6b31a7a5519e",
         "latest_recall": "9b41a854a08a62e9",
@@ -22,5 +24,8 @@ enum FrozenTasks {
         "reber": "11a517f7a4d8d0f5",
         "regular_language": "6a9fc4739acc2d02",
         "selective_copying": "8df0608fbbbe328d",
+        "selectivity": "aca05c66a358b25f",
+        "stroke_digits": "e11f1b1677f9d6b2",
+        "tones": "791f2cf23490fe83",
     ]
 }

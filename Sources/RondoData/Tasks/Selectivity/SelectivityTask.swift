@@ -13,13 +13,13 @@ public struct SelectivityTask: SequenceTask {
     /// Name, definition, source.
     public static let card = TaskCard(
         name: "selectivity",
-        summary: "In which hidden state is a grammar of ambiguous symbols, across gaps, noise and distractors?",
+        summary: "In which hidden state is a grammar of ambiguous symbols, across gaps?",
         definition: """
-            A random grammar (SelectivityGrammar, the same for all examples, drawn by grammar_seed) has `symbols` \
+            A random grammar (SelectivityGrammar, the same for all examples, drawn by `grammar_seed`) has `symbols` \
             ambiguous symbols of `depth` states each and an end; from every state one state of each symbol may follow, \
             with probability 0.4 (the end: 0.4 / depth), chosen uniformly. Strings begin in one of four states and run \
             to the end; an example is strings one after the other, cut at its length. Every symbol is one frame, \
-            one-hot, and with gap_probability, from the symbol gap_start on, min_gap...max_gap frames of gap follow it \
+            one-hot, and with `gap_probability`, from the symbol `gap_start` on, `min_gap`...`max_gap` frames of `gap` follow it \
             (uniform): silence or distractors, symbols without probability in the present state. Uniform noise from 0 \
             to `noise` is added to every number. Asked at every frame: the state, which holds through the gap. A length \
             counts symbols.
@@ -80,7 +80,8 @@ public struct SelectivityTask: SequenceTask {
 
     /// Makes one example.
     public func example(length: Int, using generator: inout Generator) throws -> TaskExample {
-        try sample(length: length, of: grammar(), using: &generator).example
+        try requireLength(length >= 1, length, "1 or more")
+        return try sample(length: length, of: grammar(), using: &generator).example
     }
 
     /// Makes one example that knows where its symbols are.

@@ -11,8 +11,8 @@ extension Experiment {
         var keepBias: Double?
         var criterion: Criterion
         var steps: Int
-        /// How many initialisations are tried; the median of the accuracies counts.
-        var attempts = 1
+        /// What the derivative by the first memory (c, else h) must be at first.
+        var slope = Criterion.none
     }
 
     private struct LatchSettings: Codable {
@@ -24,14 +24,22 @@ extension Experiment {
         var testSequences = 1000
     }
 
+    /// A bit, then noise of four other tokens; the bit is asked at the end.
+    private static let latchTask = {
+        var task = LatchingTask()
+        (task.symbols, task.others, task.distractorsDiffer, task.asksAtEndOnly) = (2, 4, true, true)
+        return task
+    }()
+
     /// Updates until all is right, at most as many as each entry says.
     private static let latchEntries = [
-        // Of nine initialisations one learned it: where the first weights happen to hold the bit.
+        // Its accuracy depends on the seed: 0.50, 0.50 and 1 with seeds 0, 1 and 2.
         Entry(
-            name: "Elman, tanh", cell: .elmanTanh, keepBias: nil, criterion: .atMost(0.6), steps: 1000, attempts: 3),
+            name: "Elman, tanh", cell: .elmanTanh, keepBias: nil, criterion: .none, steps: 1000, slope: .atMost(1e-6)),
         Entry(
-            name: "LSTM without forget gate", cell: .lstmNoForget, keepBias: nil, criterion: .atLeast(0.99), steps: 1000
-        ),
+            name: "LSTM without forget gate", cell: .lstmNoForget, keepBias: nil, criterion: .atLeast(0.99),
+            steps: 1000,
+            slope: .atLeast(1)),
         Entry(name: "LSTM of 1997", cell: .lstm1997, keepBias: nil, criterion: .atLeast(0.99), steps: 1000),
         Entry(name: "LSTM, forget bias 3", cell: .lstm, keepBias: 3, criterion: .atLeast(0.99), steps: 1000),
         Entry(
@@ -47,13 +55,12 @@ extension Experiment {
         var rows: [[String]] = []
         for entry in latchEntries {
             let norms = try latchJacobian(entry, settings, trial.seed)
-            let results = try (0..<entry.attempts).map { attempt in
-                try remember(entry, settings, seed: trial.seed &+ 1000 &* UInt64(attempt), &trial)
-            }
-            let median = results.sorted { $0.accuracy < $1.accuracy }[results.count / 2]
-            let label = entry.attempts > 1 ? "median accuracy of \(entry.attempts) runs" : "accuracy"
-            trial.check("\(label), \(entry.name)", median.accuracy, entry.criterion)
-            rows.append([entry.name] + norms + ["\(median.steps)", Figure.text(median.accuracy)])
+            trial.check(
+                "derivative by the first memory before training, \(entry.name)", norms.last ?? .nan, entry.slope)
+            let result = try remember(entry, settings, &trial)
+            trial.check("accuracy, \(entry.name)", result.accuracy, entry.criterion)
+            let shown = [norms[0], norms.count > 1 ? norms[1] : .nan].map { $0.isNaN ? "" : Figure.text($0) }
+            rows.append([entry.name] + shown + ["\(result.steps)", Figure.text(result.accuracy)])
         }
         trial.table(
             "The bit after 60 positions",
@@ -65,13 +72,13 @@ extension Experiment {
 
     /// Trains one cell until it answers everything, at most as long as its entry says.
     private static func remember(
-        _ entry: Entry, _ settings: LatchSettings, seed: UInt64, _ trial: inout Trial
+        _ entry: Entry, _ settings: LatchSettings, _ trial: inout Trial
     ) throws -> (accuracy: Double, steps: Int) {
-        let task = LatchTask()
-        var generator = Generator(seed: seed)
+        let task = latchTask
+        var generator = Generator(seed: trial.seed)
         let model = try CellClassifier(
             entry.cell, tokens: 6, units: settings.units, classes: 2, keepBias: entry.keepBias, using: &generator)
-        var test = Generator(seed: seed, stream: 99)
+        var test = Generator(seed: trial.seed, stream: 99)
         let held = try task.batch(settings.testSequences, length: settings.length, using: &test)
         var learner = try Learner(model, optimizer: plainAdam(settings.learningRate), clipNorm: settings.clipNorm)
         var accuracy = 0.0
@@ -87,14 +94,13 @@ extension Experiment {
         return (accuracy, learner.step)
     }
 
-    private static func latchJacobian(_ entry: Entry, _ settings: LatchSettings, _ seed: UInt64) throws -> [String] {
+    private static func latchJacobian(_ entry: Entry, _ settings: LatchSettings, _ seed: UInt64) throws -> [Double] {
         var generator = Generator(seed: seed)
         let model = try CellClassifier(
             entry.cell, tokens: 6, units: settings.units, classes: 2, keepBias: entry.keepBias, dtype: .float64,
             using: &generator)
-        guard case .tokens(let tokens) = try LatchTask().example(length: settings.length, using: &generator).inputs
-        else { return ["", ""] }
-        let norms = try model.jacobianNorms(tokens).map(Figure.text)
-        return [norms[0], norms.count > 1 ? norms[1] : ""]
+        guard case .tokens(let tokens) = try latchTask.example(length: settings.length, using: &generator).inputs
+        else { return [.nan] }
+        return try model.jacobianNorms(tokens)
     }
 }
