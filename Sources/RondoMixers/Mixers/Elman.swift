@@ -70,8 +70,7 @@ public struct Elman: RecurrentCellMixer {
             $0.activation = .sigmoid
             $0.initialization = .glorotOrthogonal
         },
-        MixerExample("relu from the identity", dModel: 3) {
-            $0.activation = .relu
+        MixerExample("tanh from the identity", dModel: 3) {
             $0.initialization = .identity
         },
         MixerExample("linear, spectral radius 0.9", dModel: 5) {

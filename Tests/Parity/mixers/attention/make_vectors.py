@@ -74,9 +74,31 @@ def aaren():
     )
 
 
+def ngram_head(name, order):
+    """Attention whose weights are equal over the places where the last tokens occurred before."""
+    case = Case(name, 3, time=24, order=order)
+    maps = {path: (case.draw(f"{path}.weight", 3, 3), case.draw(f"{path}.bias", 3, scale=0.3))
+            for path in ("following", "present")}
+    symbols = case.x.argmax(-1)
+    same = symbols[:, :, None] == symbols[:, None]  # [batch, t, j]
+    matches = torch.ones_like(same)
+    for k in range(order):
+        # same[t - k, j - 1 - k], where both are positions
+        shifted = torch.zeros_like(same)
+        shifted[:, k:, k + 1 :] = same[:, : same.shape[1] - k, : same.shape[2] - k - 1]
+        matches &= shifted
+    matches &= torch.ones_like(same).tril(-1)
+    weights = matches.double() / matches.sum(-1, keepdim=True).clamp(min=1)
+    assert 0 < matches.any(-1).double().mean() < 1
+    y = weights @ case.x @ maps["following"][0].T + maps["following"][1] + case.x @ maps["present"][0].T
+    case.save(y + maps["present"][1], values=case.x, symbols=symbols)
+
+
 with torch.no_grad():
     attention("attention", 8, 2, 2, 10000.0, False)
     attention("attention-shared", 12, 4, 2, 0.0, True)
     attention("sliding_window", 8, 2, 1, 500.0, False, window=4)
     attention("sliding_window-wide", 4, 1, 1, 0.0, True, window=20)
     aaren()
+    ngram_head("ngram_head", 1)
+    ngram_head("ngram_head-pairs", 2)
