@@ -37,7 +37,7 @@ public struct MemoryHorizon: Sendable, Codable, Equatable {
         let targets = try Tensor(rows.flatMap { $0.suffix(1) }, shape: [rows.count, 1])
         try self.init(of: model.vectors(of: inputs)) { vectors in
             var state = try model.initialState(batch: rows.count)
-            let logits = try model.logits(vectors: vectors, state: &state, onlyLast: true)
+            let logits = try model.logits(vectors: vectors, of: inputs, state: &state, onlyLast: true)
             return try LossByPosition.losses(logits, targets).sum()
         }
     }

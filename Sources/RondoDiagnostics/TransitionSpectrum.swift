@@ -73,7 +73,7 @@ public struct TransitionSpectrum: Sendable, Codable, Equatable {
         let tokens = try Tensor(rows.flatMap { $0 }, shape: [rows.count, rows.first?.count ?? 0])
         var state = try model.initialState(batch: rows.count)
         var spectra: [TransitionSpectrum] = []
-        _ = try model.logits(vectors: model.vectors(of: tokens), state: &state, onlyLast: true) { input in
+        _ = try model.logits(vectors: model.vectors(of: tokens), of: tokens, state: &state, onlyLast: true) { input in
             guard let mixer = input.mixer as? any TransitionReporting else { return }
             let name = type(of: input.mixer).architecture
             spectra.append(

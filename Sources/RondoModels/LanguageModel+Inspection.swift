@@ -26,13 +26,14 @@ extension LanguageModel {
     ///
     /// - Parameters:
     ///   - vectors: `[batch, time, dModel]`, as ``vectors(of:)`` gives them.
+    ///   - tokens: The tokens that they stand for, `[batch, time]`, which some mixers read too.
     ///   - state: The state before them; becomes the one after them.
     ///   - onlyLast: Whether only the scores after the last position are made.
     ///   - onLayer: Told what each mixer is about to read.
     /// - Returns: Scores, `[batch, time (1 if onlyLast), vocabSize]`.
     /// - Throws: `RondoError` if shapes do not fit, or what `onLayer` throws.
     public func logits(
-        vectors: Tensor, state: inout ModelState, onlyLast: Bool = false,
+        vectors: Tensor, of tokens: Tensor, state: inout ModelState, onlyLast: Bool = false,
         onLayer: (LayerInput) throws -> Void = { _ in }
     ) throws -> Tensor {
         guard vectors.rank == 3, state.layers.count == layers.count else {
@@ -43,7 +44,7 @@ extension LanguageModel {
         }
         var unused = Generator(seed: 0)
         var x = vectors
-        var shared = SharedValues()
+        var shared = SharedValues(tokens: tokens)
         for (index, layer) in layers.enumerated() {
             try onLayer(
                 LayerInput(layer: index, mixer: layer.mixer, x: layer.norm(x), state: state.layers[index]))

@@ -96,7 +96,7 @@ enum TimescaleTrials {
         var errors = 0
         for n in 2...7 {
             for _ in 0..<200 {
-                var bits = (0..<20).map { _ in UInt8.random(in: 0...1, using: &trial.generator) }
+                var bits = (0..<20).map { _ in Int32.random(in: 0...1, using: &trial.generator) }
                 let answer = MemoryTask.delayedMatch.answer(bits, n: n)
                 for index in bits.indices {
                     bits[index] ^= 1

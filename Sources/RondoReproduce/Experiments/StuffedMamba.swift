@@ -159,7 +159,7 @@ extension Experiment {
     private static func trained(pairs: Int, _ trial: inout Trial) throws -> LanguageModel {
         let training = training(pairs: pairs, seed: trial.seed)
         try trial.record("trained with \(pairs) pairs", training)
-        var trainer = try TaskTrainer(LatestPairTask(), training)
+        var trainer = try TaskTrainer(LatestRecallTask(), training)
         let progress = trial
         try trainer.run { step, loss in
             try progress.progress("\(pairs) pairs: step \(step) of \(training.steps), loss \(Figure.text(loss))")
@@ -264,7 +264,7 @@ extension Experiment {
 
     private static func batch(pairs: Int, count: Int, seed: UInt64) throws -> TaskBatch {
         var generator = Generator(seed: seed, stream: UInt64(pairs))
-        return try LatestPairTask().batch(count, length: pairs, using: &generator)
+        return try LatestRecallTask().batch(count, length: pairs, using: &generator)
     }
 
     private static func score(_ model: LanguageModel, pairs: Int, count: Int = 256) throws -> Double {
@@ -306,44 +306,5 @@ extension JSONObject {
     fileprivate init(_ key: String, _ value: JSONValue) {
         self.init()
         self[key] = value
-    }
-}
-
-/// Pairs of keys and values, then the last keys again, each of which asks for its latest value.
-private struct LatestPairTask: SequenceTask {
-    static let card = TaskCard(
-        name: "latest_pair",
-        summary: "Which value did a key have last?",
-        definition: """
-            Input: n pairs of a key (tokens 0 to 63) and a value (64 to 127), then the keys of the last 12 pairs (fewer if \
-            there are fewer), in random order. Up to 64 pairs keys are different; of more, the last 12 are, and those \
-            before are drawn independently. Asked at the keys at the end: the value that the key had last. A length counts \
-            pairs.
-            """,
-        source: "after Chen et al., 2024")
-
-    private static let (keys, queries) = (64, 12)
-
-    var input: TaskInput { .tokens(2 * Self.keys) }
-    var output: TaskOutput { .classes(2 * Self.keys) }
-    var trainingLengths: ClosedRange<Int> { 12...12 }
-    var testLengths: [Int] { [12, 192] }
-
-    func example(length: Int, using generator: inout Generator) throws -> TaskExample {
-        let (count, all) = (Self.keys, (0..<Int32(Self.keys)).shuffled(using: &generator))
-        // Different as in short sequences: what is asked is to forget, not to overwrite within a few positions.
-        let last = Array(all.prefix(length <= count ? length : Self.queries))
-        let keys = (0..<length - last.count).map { _ in Int32.random(in: 0..<Int32(count), using: &generator) } + last
-        var latest: [Int32: Int32] = [:]
-        var tokens: [Int32] = []
-        for key in keys {
-            let value = Int32.random(in: Int32(Self.keys)..<Int32(2 * Self.keys), using: &generator)
-            latest[key] = value
-            tokens += [key, value]
-        }
-        let asked = keys.suffix(Self.queries).shuffled(using: &generator)
-        let silent = Array(repeating: TaskExample.unasked, count: tokens.count)
-        return TaskExample(
-            tokens: tokens + asked, classes: silent + asked.map { latest[$0] ?? TaskExample.unasked })
     }
 }

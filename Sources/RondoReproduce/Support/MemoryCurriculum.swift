@@ -1,3 +1,4 @@
+import RondoData
 import RondoNN
 import RondoTensor
 import RondoTrain
@@ -10,11 +11,10 @@ enum MemoryTask: String, Encodable {
     case delayedMatch = "delayed_match"
 
     /// The right answer, 0 or 1.
-    func answer(_ bits: some BidirectionalCollection<UInt8>, n: Int) -> Int32 {
-        let last = bits.suffix(n)
+    func answer(_ bits: some BidirectionalCollection<Int32>, n: Int) -> Int32 {
         switch self {
-        case .parity: return Int32(last.reduce(0, ^))
-        case .delayedMatch: return last.first == last.last ? 1 : 0
+        case .parity: NParityTask.answer(bits, n: n)
+        case .delayedMatch: DelayedMatchTask.answer(bits, n: n)
         }
     }
 
@@ -41,7 +41,7 @@ enum MemoryTask: String, Encodable {
         _ numbers: [Int], time: Int, batch: Int, using generator: inout Generator
     ) throws -> (inputs: Tensor, targets: Tensor) {
         let bits = try bits(time: time, batch: batch, using: &generator)
-        let values = try bits.transposed().contiguous().array(of: Float.self).map { UInt8($0) }
+        let values = try bits.transposed().contiguous().array(of: Float.self).map { Int32($0) }
         var targets: [Int32] = []
         for row in 0..<batch {
             let sequence = values[row * time..<(row + 1) * time]
