@@ -9,6 +9,16 @@ public enum DefaultCorpus {
     /// What of a checkout makes up the text, in this order.
     private static let contents = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "Sources"]
 
+    /// Finds the checkout that holds the working directory or the executable.
+    ///
+    /// - Returns: Paths for ``Corpus/load(_:separator:)-([String],_)``.
+    /// - Throws: `RondoError` with code `notFound` if there is no checkout.
+    public static func locate() throws -> [String] {
+        try locate(from: [
+            FileSystem.canonical("."), FileSystem.parent(of: FileSystem.canonical(CommandLine.arguments[0])),
+        ])
+    }
+
     /// Finds the checkout that holds one of the folders and returns the files and folders of the text.
     ///
     /// - Parameter folders: Where to look, each with the folders above it; usually the working directory and the

@@ -67,7 +67,6 @@ import Testing
         for (arguments, word) in [
             (["--mixers", "lst", "--text", "text.txt", "--minutes", "1"], "lstm"),
             (["--mixers", "lstm:{", "--text", "text.txt", "--minutes", "1"], "--mixers"),
-            (["--mixers", "lstm", "--minutes", "1"], "--text"),
             (["--mixers", "lstm", "--text", "text.txt"], "minutes"),
             (["--mixers", "lstm", "--text", "text.txt", "--minutes", "1", "--flops", "1e9"], "exclude"),
             (["--text", "text.txt", "--minutes", "1"], "contestants"), (["--resume", "x", "--seeds", "2"], "--resume"),
@@ -78,5 +77,10 @@ import Testing
         #expect(try run(["race", "--resume", "x"], status: 1).messages.contains("no race"))
         let plan = try run(race("r", "--dry-run", "--same-width")).json()
         #expect(plan["matching"]?.stringValue == "width" && FileSystem.kind(of: folder.file("r")) == nil)
+    }
+
+    @Test func withoutATextItReadsTheProjectsOwn() throws {
+        let plan = try run(["race", "--mixers", "lstm", "--minutes", "1", "--dry-run"]).json()
+        #expect(plan["training"]?["data"]?["text"]?.arrayValue?.isEmpty == false)
     }
 }

@@ -71,6 +71,19 @@ import Testing
         #expect(try run(["train", "--resume", "parts", "--task", "parity"], status: 2).messages.contains("as it is"))
     }
 
+    /// A run that was killed before its first checkpoint goes on as it was asked to, whatever it reads.
+    @Test func resumingWithoutACheckpointObeysSteps() throws {
+        try Tiny.write(to: folder.path)
+        for (name, command) in [("task", train("task", steps: 3)), ("text", Tiny.train("text", steps: 3))] {
+            try run(command)
+            try FileSystem.remove(folder.file("\(name)/latest"))
+            try FileSystem.remove(folder.file("\(name)/checkpoints"))
+            let outcome = try run(["train", "--resume", name, "--steps", "2"])
+            #expect(outcome.messages.contains("begins anew"))
+            #expect(try FileSystem.readText(folder.file("\(name)/latest")) == "step-2\n")
+        }
+    }
+
     @Test func badInputIsRefusedBeforeWork() throws {
         for (arguments, word) in [
             (["--task", "paritty"], "parity"), (["--task", "parity", "--window", "5"], "--window"),

@@ -61,8 +61,10 @@ struct RaceCommand: ParsableCommand {
             return try run(race, in: folder, companions: source.companions)
         }
         var configuration = try resolvedConfiguration(environment: .current)
+        if configuration.training.data.text.isEmpty {
+            configuration.training.data.text = try DefaultCorpus.locate()
+        }
         let texts = configuration.training.data.text
-        guard !texts.isEmpty else { throw ValidationError("Missing expected argument '--text <path>'") }
         let source = try ModelSource(&configuration.training)
         try configuration.validate()
         let corpus = try Corpus.load(texts)

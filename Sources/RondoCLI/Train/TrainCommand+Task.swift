@@ -55,8 +55,12 @@ extension TrainCommand {
             run = try TaskRun(resuming: checkpoint.path, totalSteps: settings.loop.steps)
         } else {
             console.note("The run has no checkpoint yet; it begins anew.")
-            run = try TaskRun(StrictJSON.decode(TaskRunConfiguration.self, contentsOf: folder.configurationPath))
+            var configuration = try StrictJSON.decode(
+                TaskRunConfiguration.self, contentsOf: folder.configurationPath)
+            if let steps = settings.loop.steps { configuration.training.steps = steps }
+            run = try TaskRun(configuration)
         }
+        Runtime.threadCount = settings.loop.threads ?? run.configuration.threads
         if dryRun { return try printPlan(run.configuration) }
         try train(run, in: folder, console: console)
     }

@@ -120,9 +120,7 @@ struct TrainCommand: ParsableCommand {
     /// Reads the text, and makes its paths absolute: a run may be resumed from another folder.
     private func loadCorpus(_ configuration: inout TrainingConfiguration, console: Console) throws -> Corpus {
         if configuration.data.text.isEmpty {
-            configuration.data.text = try DefaultCorpus.locate(from: [
-                FileSystem.canonical("."), FileSystem.parent(of: FileSystem.canonical(CommandLine.arguments[0])),
-            ])
+            configuration.data.text = try DefaultCorpus.locate()
         }
         let corpus = try Corpus.load(configuration.data.text)
         configuration.data.text = configuration.data.text.map {
@@ -178,6 +176,10 @@ struct TrainCommand: ParsableCommand {
     ) throws -> Trainer {
         guard let checkpoint = try folder.latestCheckpoint() else {
             console.note("The run has no checkpoint yet; it begins anew.")
+            var configuration = configuration
+            if let steps = settings.loop.steps {
+                (configuration.steps, configuration.minutes, configuration.epochs) = (steps, nil, nil)
+            }
             return try Trainer(
                 configuration, corpus: corpus, tokenizer: source.tokenizer, initial: source.model())
         }

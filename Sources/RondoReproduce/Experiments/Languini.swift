@@ -148,10 +148,7 @@ extension Experiment {
     // MARK: - The kitchen
 
     private static func miniKitchen(_ trial: inout Trial) throws {
-        let paths = try DefaultCorpus.locate(from: [
-            FileSystem.canonical("."), FileSystem.parent(of: FileSystem.canonical(CommandLine.arguments[0])),
-        ])
-        let corpus = try Corpus.load(paths)
+        let corpus = try Corpus.load(DefaultCorpus.locate())
         let configuration = kitchen(seed: trial.seed)
         try trial.record("race", configuration)
         var race = try Race(configuration, corpus: corpus)

@@ -54,8 +54,7 @@ extension Trial {
             let path = FileSystem.join(dataFolder, "tinyshakespeare.txt")
             if FileSystem.kind(of: path) != nil { return try ByteWindows(Corpus.load(path), source: path) }
         }
-        let paths = try DefaultCorpus.locate(from: [FileSystem.canonical(".")])
-        return try ByteWindows(Corpus.load(paths), source: "Rondo's own text")
+        return try ByteWindows(Corpus.load(DefaultCorpus.locate()), source: "Rondo's own text")
     }
 
     /// Trains a language model on windows of a text, each from the initial state.
