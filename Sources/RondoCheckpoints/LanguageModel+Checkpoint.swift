@@ -79,6 +79,10 @@ extension CheckpointFamily {
                 if found != part.shape { problems.append("'\(part.name)' should be \(part.shape), is \(found)") }
             }
         }
+        // Some programs store a tied head once more. It is not read: the embedding speaks for it, as in transformers.
+        if let head = map.namesWithoutParameter["head.weight"], files.shape(head) == map.shape("embedding.weight") {
+            used.insert(head)
+        }
         problems += files.names.filter { !used.contains($0) }
             .map { "unknown '\($0)' \(files.shape($0) ?? [])" }
         guard problems.isEmpty else {

@@ -100,6 +100,8 @@ public struct TensorMap: Sendable {
     private let shapes: [String: [Int]]
     private let fileShapes: [String: [Int]]
     private var rules: [String: TensorRule] = [:]
+    /// Names of plain tensors whose parameter the model does not have.
+    private(set) var namesWithoutParameter: [String: String] = [:]
 
     /// Begins a map for a model's parameters, from the files that are read if any are.
     init(_ parameters: ParameterSet, files: WeightFiles? = nil) {
@@ -124,7 +126,10 @@ public struct TensorMap: Sendable {
     public mutating func add(
         _ parameter: String, _ name: String, shape: (([Int]) -> [Int])? = nil, _ change: TensorRule.Change = .none
     ) {
-        guard let own = shapes[parameter] else { return }
+        guard let own = shapes[parameter] else {
+            namesWithoutParameter[parameter] = name
+            return
+        }
         add(parameter, [.init(name, shape?(own) ?? own)], change)
     }
 

@@ -39,6 +39,12 @@ import Testing
         let tied = try CheckpointCopy("recurrent_gemma")
         #expect(tied.tensors["lm_head.weight"] == nil)
         #expect(try tied.write().load().head == nil)
+        // Stored a second time, as some programs do.
+        tied.tensors["lm_head.weight"] = try Tensor.ones([40, 16])
+        #expect(try tied.write().load().head == nil)
+        tied.tensors["lm_head.weight"] = try Tensor.ones([40, 15])
+        expect(try message(tied.write()), says: "unknown 'lm_head.weight' [40, 15]")
+        tied.tensors["lm_head.weight"] = nil
         tied.config["tie_word_embeddings"] = .bool(false)
         expect(try message(tied.write()), says: "missing 'lm_head.weight' [40, 16]")
         tied.tensors["lm_head.weight"] = try Tensor.zeros([40, 16])
