@@ -63,7 +63,7 @@ public struct Experiment: Sendable {
 
 /// How much of a paper is shown.
 public enum ReproductionStatus: Sendable, Equatable {
-    /// All that its sheet of claims asks.
+    /// All of its claims that a laptop can show.
     case works
     /// Some of it; what is missing.
     case partial(String)

@@ -23,6 +23,9 @@ public struct M2RNN: SequenceMixer {
         public var maxDecay = 16.0
         /// Step sizes begin between 0.001 and this; 1 suits state tracking over short distances.
         public var maxTimeStep = 0.1
+        /// The deviation of the maps at the beginning; in a narrow model, 0.02 leaves the state unseen beside the direct
+        /// path for long.
+        public var initializerRange = 0.02
         /// What acts on the new state.
         public var activation = Activation.tanh
 
@@ -51,6 +54,8 @@ public struct M2RNN: SequenceMixer {
             try requireValue(minDecay > 0 && minDecay < maxDecay, "min_decay", minDecay, "above 0 and below max_decay")
             try requireValue(maxDecay <= 1e6, "max_decay", maxDecay, "at most 1e6")
             try requireValue((0.0011...100).contains(maxTimeStep), "max_time_step", maxTimeStep, "from 0.0011 to 100")
+            try requireValue(
+                (1e-6...10).contains(initializerRange), "initializer_range", initializerRange, "from 1e-6 to 10")
         }
 
         func headCount(_ dModel: Int) -> Int {
@@ -121,7 +126,7 @@ public struct M2RNN: SequenceMixer {
     /// Back, `[D, N V]`.
     public var output: Linear
 
-    /// Creates a mixer as the authors do: W the identity, maps N(0, 0.02²).
+    /// Creates a mixer as the authors do: W the identity, maps normal with deviation `initializer_range`.
     public init(
         _ configuration: Configuration, dModel: Int, dtype: DType = .float32, using generator: inout Generator
     ) throws {
@@ -133,7 +138,8 @@ public struct M2RNN: SequenceMixer {
         let mixed = (configuration.queryHeads + configuration.keyHeads) * configuration.keySize + inner
         func map(_ inputs: Int, _ outputs: Int) throws -> Linear {
             var map = try Linear(inputSize: inputs, outputSize: outputs, bias: false, dtype: dtype, using: &generator)
-            map.weight = try generator.normal([outputs, inputs], deviation: 0.02, dtype: dtype)
+            let deviation = configuration.initializerRange
+            map.weight = try generator.normal([outputs, inputs], deviation: deviation, dtype: dtype)
             return map
         }
         input = try map(dModel, mixed + heads + inner)

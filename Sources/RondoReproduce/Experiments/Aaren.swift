@@ -15,7 +15,7 @@ extension Experiment {
             outputs for all prefixes come from a parallel scan. Models of such layers do as well as Transformers, in \
             constant memory and linear time.
             """,
-        missing: "event forecasting (a Hawkes process), which the claims sheet marks as optional",
+        missing: "event forecasting (a Hawkes process)",
         parts: [
             .quick(
                 "prefixes", "The scan gives softmax attention over every prefix",

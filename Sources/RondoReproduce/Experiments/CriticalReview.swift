@@ -12,8 +12,8 @@ extension Experiment {
             and an addressable memory generalises to longer sequences.
             """,
         missing: """
-            a setting in which the forget gate's advantage shows with every seed, a training with which the neural Turing \
-            machine learns to copy, CTC, and the translations and captions that the survey cites
+            a setting in which the forget gate's advantage shows with every seed, CTC, and the translations and captions \
+            that the survey cites
             """,
         parts: [
             .quick(

@@ -110,7 +110,7 @@ extension Experiment {
             let strings = Int.random(in: task.trainingLengths, using: &trial.generator)
             return try task.instance(strings: strings, using: &trial.generator)
         }
-        // Seed-averaged figures of the sheet of claims for these very definitions, which another program computed.
+        // Seed-averaged figures for these very definitions, which another program computed.
         let expected:
             [(order: Int, NGramPredictor.BackOff, accuracy: ClosedRange<Double>, distance: ClosedRange<Double>)] = [
                 (1, .longest, 0.45...0.51, 0.60...0.66), (2, .longest, 0.79...0.85, 0.27...0.33),

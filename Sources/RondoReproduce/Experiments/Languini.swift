@@ -164,7 +164,7 @@ extension Experiment {
         judge(race, &trial)
         trial.note(
             "The text is Rondo's own, \(corpus.bytes.count) bytes (\(corpus.fingerprint)), a tenth of it held out. Seconds "
-                + "are those of the processors. Budgets are a quarter of the sheet's, so that the part stays short.")
+                + "are those of the processors. Budgets are seconds, so that the part stays short.")
     }
 
     /// Two layers of width 256 with a position-wise part, as the paper's blocks; four sequences of 128 bytes a step.

@@ -15,8 +15,7 @@ extension Experiment {
             A nonlinear recurrence whose state is a matrix tracks states at any length, which linear recurrences cannot, \
             and holds far more than a GRU of equally many parameters, which is what such networks lacked for language.
             """,
-        missing:
-            "language models at scale, hybrids with attention, S3 learned from scratch; a calibrated margin of state-size",
+        missing: "language models at scale, hybrids with attention, S3 learned from scratch",
         parts: [
             .quick(
                 "automaton", "One row of the state runs a finite automaton without an error",
@@ -24,7 +23,7 @@ extension Experiment {
                     "Nonlinear recurrences recognise all regular languages; S3 is solved at 4 times the training length.",
                 run: constructedAutomaton),
             .full(
-                "learned-parity", "Parity learned at 16 positions holds at 256, without tanh it does not",
+                "learned-parity", "Parity learned at up to 32 positions holds at 4,096",
                 paper: "S3 word problem, trained at 128: above 99.5 % up to 512; linear recurrences fail or degrade.",
                 run: matrixParity),
             .full(
@@ -58,24 +57,29 @@ extension Experiment {
         for isNonlinear in [true, false] {
             var model = LanguageModelConfiguration(mixer: "m2rnn", dModel: 32, nLayers: 1)
             model.mixerOptions = [
-                "heads": .integer(2), "key_size": .integer(8), "value_size": .integer(8), "conv_width": .integer(0),
+                "heads": .integer(4), "key_size": .integer(2), "value_size": .integer(16), "conv_width": .integer(0),
                 "min_decay": .integer(8), "max_decay": .integer(16), "max_time_step": .integer(1),
-                "activation": .string(isNonlinear ? "tanh" : "none"),
+                "initializer_range": .real(0.18), "activation": .string(isNonlinear ? "tanh" : "none"),
             ]
             var training = TaskTraining(model: model)
-            (training.batchSize, training.steps, training.minLength, training.maxLength) = (32, 1200, 4, 16)
-            training.curriculumFraction = 0.5
-            training.optimizer = OptimizerConfiguration(.adamw, learningRate: 5e-3)
-            training.schedule = ScheduleConfiguration(.cosine, warmupSteps: 0)
+            (training.steps, training.minLength, training.maxLength) = (6000, 1, 32)
+            training.optimizer = OptimizerConfiguration(.adamw, learningRate: 4e-3)
             let name = isNonlinear ? "with tanh" : "without tanh"
-            let trainer = try trial.train(name, on: ParityTask(), training)
-            for length in [16, 64, 256] {
-                let accuracy = try trainer.score(length: length).accuracy ?? 0
-                let judgement: Criterion =
-                    length < 256 ? .none : isNonlinear ? .atLeast(0.999) : .atMost(0.95)
-                trial.check("\(name): accuracy at length \(length)", accuracy, judgement)
+            let trainer = try trial.train(name, on: ParityTask(), training, untilLength: 256, reaches: 0.9999)
+            trial.show("\(name): steps", Double(trainer.step))
+            for (length, count) in [(256, 256), (4096, 32)] {
+                let accuracy = try trainer.score(length: length, count: count, seed: 0x5c0f).accuracy ?? 0
+                trial.check(
+                    "\(name): accuracy at length \(length)", accuracy, isNonlinear ? .atLeast(0.999) : .none)
             }
         }
+        trial.note(
+            """
+            The layer without tanh was expected to fail. It need not: where W has the eigenvalue -1 and the gate \
+            chooses between keeping and W, a linear layer counts modulo two as well; some seeds find this, others lose \
+            count beyond 1,000 positions. It is shown, not judged. With training lengths of up to 16, 1,200 steps and \
+            maps of deviation 0.02 (tried first), neither learned it reliably. Settings were chosen with seeds 10 to 15.
+            """)
     }
 
     private static func matrixRecall(_ trial: inout Trial) throws {

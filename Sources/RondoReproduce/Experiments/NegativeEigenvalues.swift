@@ -147,7 +147,7 @@ extension Experiment {
 
     // MARK: - Training
 
-    /// One layer of width 32, as the sheet of the experiment was calibrated with.
+    /// One layer of width 32, with which the thresholds were calibrated.
     private static func layer(
         _ mixer: String, _ options: KeyValuePairs<String, JSONValue>, isSymmetric: Bool
     ) -> LanguageModelConfiguration {

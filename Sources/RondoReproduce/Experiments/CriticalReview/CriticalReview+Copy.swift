@@ -12,8 +12,9 @@ extension Experiment {
         var slotWidth = 8
         var hiddenSize = 64
         var batchSize = 16
-        var steps = 8000
-        var learningRate = 1e-3
+        var steps = 12_000
+        var learningRate = 3e-3
+        var schedule = ScheduleConfiguration(.cosine, warmupSteps: 0, floor: 0)
         var clipValue = 10.0
         var testSequences = 200
     }
@@ -54,8 +55,9 @@ extension Experiment {
         let error = try learnCopy(lstm, "LSTM", settings, &trial)
         trial.check("share of wrong bits at length 12, LSTM", error, .atLeast(0.05))
         trial.note(
-            "With these settings and seed 0 the machine has not learnt even the lengths of training (0.13 of the bits are "
-                + "wrong at length 6). No other settings were tried.")
+            "At a constant rate of 0.001 the machine does not learn even the lengths of training in 8,000 steps (seed 0: "
+                + "0.13 wrong at length 6, 0.37 at 12); at a constant 0.003 it does, and seeds 10 and 11 end at 0.016 and "
+                + "0.005 at length 12. Falling from 0.003 to 0 in as many steps: 0.009 and 0.006. Hence 12,000 steps.")
     }
 
     private static func learnCopy<Mixer: SequenceMixer>(
@@ -67,7 +69,8 @@ extension Experiment {
         while learner.step < settings.steps {
             let length = Int.random(in: settings.trainingLengths[0]...settings.trainingLengths[1], using: &generator)
             let batch = try copies(settings.batchSize, length, settings, using: &generator)
-            let outcome = try learner.step { mixer in
+            let rate = settings.schedule.multiplier(step: learner.step, totalSteps: settings.steps)
+            let outcome = try learner.step(rateMultiplier: rate) { mixer in
                 // The cross-entropy of a bit y with score z: log(1 + e^z) - y z.
                 let z = try scores(mixer, batch.inputs, settings)
                 return try (z.softplus() - z * batch.targets).mean()
