@@ -3,6 +3,8 @@
 
     for seed in 0 1 2; do rondo reproduce --all --seed $seed --out reports/$seed; done
     python3 Benchmarks/reproductions.py reports/*
+
+With --long first, of reports of --full, only the long parts are in it.
 """
 
 import json
@@ -17,7 +19,7 @@ def figure(value):
     return f"{value:.3g}"
 
 
-def main(folders):
+def main(folders, long_only):
     reports = [{path.stem: json.loads(path.read_text()) for path in sorted(pathlib.Path(f).glob("*.json"))} for f in folders]
     slugs = list(dict.fromkeys(slug for report in reports for slug in report))
     seeds = ", ".join(str(next(iter(report.values()))["seed"]) for report in reports if report)
@@ -26,6 +28,8 @@ def main(folders):
     for slug in slugs:
         runs = [report[slug] for report in reports if slug in report]
         for index, part in enumerate(runs[0]["parts"]):
+            if long_only and part["mode"] != "full":
+                continue
             parts = [run["parts"][index] for run in runs if index < len(run["parts"])]
             for row, check in enumerate(part["checks"]):
                 if check["criterion"] == "shown only":
@@ -39,6 +43,8 @@ def main(folders):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    long_only = sys.argv[1:2] == ["--long"]
+    folders = sys.argv[2:] if long_only else sys.argv[1:]
+    if not folders:
         sys.exit(__doc__)
-    main(sys.argv[1:])
+    main(folders, long_only)
