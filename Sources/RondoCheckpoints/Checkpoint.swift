@@ -83,13 +83,14 @@ public struct Checkpoint: Sendable {
     /// - Throws: `RondoError` for missing or damaged files.
     public func tensors() throws -> [StoredTensor] { try WeightFiles(folder: folder).stored }
 
-    /// Bytes of the state of one sequence before its first token.
+    /// How large the model is, by its configuration alone, however its weights are stored.
     ///
-    /// - Returns: The bytes.
+    /// - Returns: The number of parameters, and the bytes of the state of one sequence before its first token.
     /// - Throws: `RondoError` when the configuration cannot be built.
-    public func stateByteCount() throws -> Int {
+    public func sizes() throws -> (parameterCount: Int, stateByteCount: Int) {
         var placeholder = Generator.placeholder
-        return try LanguageModel(configuration, using: &placeholder).initialState(batch: 1).byteCount
+        let outline = try LanguageModel(configuration, using: &placeholder)
+        return (outline.parameterCount, try outline.initialState(batch: 1).byteCount)
     }
 
     /// Loads the model.

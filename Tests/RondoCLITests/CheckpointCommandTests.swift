@@ -72,6 +72,8 @@ import Testing
         #expect(text.status == 0 && !text.text.isEmpty)
         let summary = try run("inspect", "small", "--json").json()
         #expect(summary["types"]?.stringValue?.contains(type == "bfloat16" ? "BF16" : "U8") == true)
+        // However the weights are stored, the model is the same.
+        #expect(try run("inspect", "run", "--json").json()["parameters"] == summary["parameters"])
         #expect(try run("train", "--model", "small", "--text", "text.txt", "--steps", "1", "--out", "more").status == 0)
     }
 

@@ -43,13 +43,14 @@ struct InspectCommand: ParsableCommand {
 
     private func folder(_ checkpoint: Checkpoint) throws -> Description {
         let (model, tensors) = (checkpoint.configuration, try checkpoint.tensors())
+        let (parameterCount, stateByteCount) = try checkpoint.sizes()
         var summary: [(key: String, value: JSONValue)] = [
             ("model_type", .string(checkpoint.modelType)), ("mixer", .string(model.shortName)),
             ("layers", .integer(model.everyLayer.count)), ("d_model", .integer(model.dModel)),
             ("vocabulary", .integer(model.vocabSize)), ("tied_head", .bool(model.tieEmbeddings)),
-            ("state_bytes", .integer(try checkpoint.stateByteCount())),
+            ("state_bytes", .integer(stateByteCount)),
         ]
-        summary += Self.sizes(tensors)
+        summary += Self.sizes(tensors, parameterCount: parameterCount)
         if fingerprint { summary.append(("fingerprint", .string(try checkpoint.model().parameters.fingerprint()))) }
         return (summary, tensors)
     }
@@ -58,13 +59,15 @@ struct InspectCommand: ParsableCommand {
         let file = try TensorFile(path, isForeign: true)
         let tensors = file.entries.map(StoredTensor.init)
         let metadata = file.metadata.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
-        return (Self.sizes(tensors) + metadata, tensors)
+        let count = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
+        return (Self.sizes(tensors, parameterCount: count) + metadata, tensors)
     }
 
-    private static func sizes(_ tensors: [StoredTensor]) -> [(key: String, value: JSONValue)] {
+    private static func sizes(
+        _ tensors: [StoredTensor], parameterCount: Int
+    ) -> [(key: String, value: JSONValue)] {
         [
-            ("tensors", .integer(tensors.count)),
-            ("parameters", .integer(tensors.reduce(0) { $0 + $1.shape.reduce(1, *) })),
+            ("tensors", .integer(tensors.count)), ("parameters", .integer(parameterCount)),
             ("types", .string(Set(tensors.map(\.dtype)).sorted().joined(separator: ", "))),
             ("weight_bytes", .integer(tensors.reduce(0) { $0 + $1.byteCount })),
         ]
