@@ -12,8 +12,8 @@ extension Experiment {
             and an addressable memory generalises to longer sequences.
             """,
         missing: """
-            a setting in which the forget gate's advantage shows with every seed, CTC, and the translations and captions \
-            that the survey cites
+            settings in which the forget gate's advantage shows and the neural Turing machine copies with every seed, CTC, \
+            and the translations and captions that the survey cites
             """,
         parts: [
             .quick(

@@ -23,7 +23,7 @@ extension Experiment {
                     "Nonlinear recurrences recognise all regular languages; S3 is solved at 4 times the training length.",
                 run: constructedAutomaton),
             .full(
-                "learned-parity", "Parity learned at up to 32 positions holds at 4,096",
+                "learned-parity", "Parity learned at up to 32 positions holds at 256",
                 paper: "S3 word problem, trained at 128: above 99.5 % up to 512; linear recurrences fail or degrade.",
                 run: matrixParity),
             .full(
@@ -70,7 +70,8 @@ extension Experiment {
             for (length, count) in [(256, 256), (4096, 32)] {
                 let accuracy = try trainer.score(length: length, count: count, seed: 0x5c0f).accuracy ?? 0
                 trial.check(
-                    "\(name): accuracy at length \(length)", accuracy, isNonlinear ? .atLeast(0.999) : .none)
+                    "\(name): accuracy at length \(length)", accuracy,
+                    isNonlinear && length == 256 ? .atLeast(0.999) : .none)
             }
         }
         trial.note(
@@ -78,7 +79,8 @@ extension Experiment {
             The layer without tanh was expected to fail. It need not: where W has the eigenvalue -1 and the gate \
             chooses between keeping and W, a linear layer counts modulo two as well; some seeds find this, others lose \
             count beyond 1,000 positions. It is shown, not judged. With training lengths of up to 16, 1,200 steps and \
-            maps of deviation 0.02 (tried first), neither learned it reliably. Settings were chosen with seeds 10 to 15.
+            maps of deviation 0.02 (tried first), neither learned it reliably. Settings were chosen with seeds 10 to 15. \
+            At 4,096 positions the layer with tanh is right with seeds 0 and 1 and not with seed 2 (0.719).
             """)
     }
 
