@@ -177,8 +177,7 @@ extension Workload {
         for time in lengths {
             let part = try text.sliced(1, 0..<time)
             var state = beginning
-            // Long calls need no repetition: they are their own average.
-            let seconds = try Stopwatch.median(repetitions: time > 16384 ? 1 : 3, warmup: time > 16384 ? 0 : 1) {
+            let seconds = try Stopwatch.median(repetitions: 3, warmup: 1) {
                 state = beginning
                 _ = try mixer.chunk(part, state: &state)
             }
