@@ -3,7 +3,7 @@ import RondoTensor
 extension FusedCase {
     /// The operations of `Fused/Sequence/ElementwiseRecurrence` at odd sizes.
     static func elementwiseRecurrence(_ dtype: DType) throws -> [FusedCase] {
-        try diagonalCells(dtype) + blockRecurrences(dtype) + matrixStates(dtype) + minMax(dtype)
+        try diagonalCells(dtype) + quasiLSTM(dtype) + blockRecurrences(dtype) + matrixStates(dtype) + minMax(dtype)
     }
 
     private static let sizes = [
@@ -33,6 +33,17 @@ extension FusedCase {
             }
         }
         return cases
+    }
+
+    private static func quasiLSTM(_ dtype: DType) throws -> [FusedCase] {
+        var generator = Generator(seed: 45)
+        return try sizes.map { batch, time, channels in
+            let gates = try generator.normal([batch, time, 4, channels], dtype: dtype)
+            let cell = try generator.normal([batch, channels], dtype: dtype)
+            return FusedCase(
+                name: "quasiLSTMCell", operation: QuasiLSTMCell(forgetBias: 0.7), inputs: [gates, cell],
+                length: batch * time)
+        }
     }
 
     private static func blockRecurrences(_ dtype: DType) throws -> [FusedCase] {

@@ -47,9 +47,19 @@ void rk_diagonal_cell_jacobian(rk_type type, size_t rows, size_t channels, const
                                const void *weights, const void *peepholes, const void *previous, void *next,
                                void *jacobian);
 
+/// The quasi-LSTM, whose gates see the input alone: c' = s(f + forget_bias) c + s(i) tanh(z), h' = s(o) tanh(c'), channels
+/// [first, last). Rows f, i, z, o of projection [time, 4, channels]; hidden and cells [time, channels].
+void rk_quasi_lstm(rk_type type, size_t time, size_t channels, size_t first, size_t last, double forget_bias,
+                   const void *projection, const void *initial, void *hidden, void *cells, void *final);
+
+/// Its derivative: dhidden may be NULL (zero), dcell goes from the final to the initial cell, dprojection is written.
+void rk_quasi_lstm_gradient(rk_type type, size_t time, size_t channels, size_t first, size_t last, double forget_bias,
+                            const void *projection, const void *initial, const void *cells, const void *dhidden,
+                            void *dcell, void *dprojection);
+
 /// One head of M2RNN: H = f H + (1 - f) tanh(H W + k v'), `linear` without tanh; y = H' q after the update. H is [keys, values], W [values,
 /// values]. Position t of q and k stands q_step and k_step elements on, of v and y heads * values, of f heads. Writes
-/// H before positions 0, chunk, 2 chunk, ... to checkpoints [chunks, keys, values].
+/// H before positions chunk, 2 chunk, ... to checkpoints [chunks - 1, keys, values].
 void rk_matrix_state(rk_type type, bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
                      size_t k_step, size_t chunk, const void *q, const void *k, const void *v, const void *f,
                      const void *w, const void *initial, void *y, void *final, void *checkpoints);
@@ -59,8 +69,8 @@ void rk_matrix_state(rk_type type, bool linear, size_t time, size_t keys, size_t
 /// written.
 void rk_matrix_state_gradient(rk_type type, bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
                               size_t k_step, size_t chunk, const void *q, const void *k, const void *v, const void *f,
-                              const void *w, const void *checkpoints, const void *dy, void *dstate, void *dq,
-                              void *dk, void *dv, void *df, void *dw);
+                              const void *w, const void *initial, const void *checkpoints, const void *dy, void *dstate,
+                              void *dq, void *dk, void *dv, void *df, void *dw);
 
 /// x_t[i] = max(max_j min(A_t[i, j], x_{t-1}[j]), b_t[i]) for `states_per_channel` (1 to 4) numbers N a channel:
 /// upper A [time, N, N, channels], lower b and states [time, N, channels], initial and final [N, channels].

@@ -7,6 +7,7 @@ enum { CELL_VECTORS = 4, CELL_AHEAD = 8 };
 
 typedef struct {
     size_t time, channels, count;  // `count` channels from here on
+    T forget_bias;                 // of the quasi-LSTM
     const T *projection, *weights, *peepholes, *initial, *initial_cell;
     T *hidden, *cells, *final, *final_cell;  // forward writes all states and the last ones
     // backward: derivatives of the hidden states in; the final states' become the initial ones'

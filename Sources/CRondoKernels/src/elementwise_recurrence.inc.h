@@ -31,5 +31,6 @@ RK_INLINE V v_squash(V x) {
 
 #include "block_recurrence.inc.h"
 #include "diagonal_cell.inc.h"
+#include "quasi_lstm.inc.h"
 #include "matrix_state.inc.h"
 #include "minmax_recurrence.inc.h"

@@ -97,26 +97,30 @@ static void k_matrix_state(bool linear, size_t time, size_t keys, size_t values,
                            void *checkpoints) {
     matrix_shape shape = {keys, values, (values + LANES - 1) / LANES * LANES, linear};
     const size_t state = keys * shape.pitch;
-    const T *q = q_data, *k = k_data, *v = v_data, *f = f_data;
+    const bool padded = shape.pitch != values;  // else everything is read and written where it is
+    const T *q = q_data, *k = k_data, *v = v_data, *f = f_data, *old = initial, *weight = w_data;
     T *y = y_data, *saved = checkpoints;
-    T *old = rk_scratch(RK_SCRATCH_MATRIX_STATE, (2 * state + (values + 2) * shape.pitch) * sizeof(T));
-    T *new = old + state, *weight = new + state, *value = weight + values * shape.pitch, *output = value + shape.pitch;
-    matrix_pad(initial, keys, shape, old);
-    matrix_pad(w_data, values, shape, weight);
+    T *states = rk_scratch(RK_SCRATCH_MATRIX_STATE, (2 * state + (values + 2) * shape.pitch) * sizeof(T));
+    T *value = states + 2 * state, *output = value + shape.pitch;
+    if (padded) {
+        matrix_pad(initial, keys, shape, states + state);
+        matrix_pad(w_data, values, shape, output + shape.pitch);
+        old = states + state;
+        weight = output + shape.pitch;
+    }
     for (size_t t = 0; t < time; t++, q += q_step, k += k_step, v += heads * values, y += heads * values, f += heads) {
-        if (t % chunk == 0) {
+        if (t > 0 && t % chunk == 0) {
             matrix_unpad(old, keys, shape, saved);
             saved += keys * values;
         }
-        matrix_pad(v, 1, shape, value);
-        memset(output, 0, shape.pitch * sizeof(T));
-        matrix_advance(&(matrix_step){shape, *f, k, value, q, weight, old, new, NULL, output});
-        memcpy(y, output, values * sizeof(T));
-        T *other = old;
+        T *new = !padded && t + 1 == time ? final : states + t % 2 * state, *to = padded ? output : y;
+        if (padded) matrix_pad(v, 1, shape, value);
+        memset(to, 0, shape.pitch * sizeof(T));
+        matrix_advance(&(matrix_step){shape, *f, k, padded ? value : v, q, weight, old, new, NULL, to});
+        if (padded) memcpy(y, output, values * sizeof(T));
         old = new;
-        new = other;
     }
-    matrix_unpad(old, keys, shape, final);
+    if (padded || time == 0) matrix_unpad(old, keys, shape, final);
 }
 
 // --- derivative ---------------------------------------------------------------------------------
@@ -196,7 +200,7 @@ static void matrix_retreat(matrix_step_gradient *s) {
 static void k_matrix_state_gradient(bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step,
                                     size_t k_step, size_t chunk, const void *q_data, const void *k_data,
                                     const void *v_data, const void *f_data, const void *w_data,
-                                    const void *checkpoints, const void *dy_data, void *dstate, void *dq_data,
+                                    const void *initial, const void *checkpoints, const void *dy_data, void *dstate, void *dq_data,
                                     void *dk_data, void *dv_data, void *df_data, void *dw) {
     matrix_shape shape = {keys, values, (values + LANES - 1) / LANES * LANES, linear};
     const size_t pitch = shape.pitch, state = keys * pitch, partial = keys * LANES;
@@ -214,7 +218,7 @@ static void k_matrix_state_gradient(bool linear, size_t time, size_t keys, size_
     memset(dw, 0, values * values * sizeof(T));
     for (size_t part = (time + chunk - 1) / chunk; part-- > 0;) {
         const size_t start = part * chunk, end = time - start < chunk ? time : start + chunk;
-        matrix_pad(saved + part * keys * values, keys, shape, states);
+        matrix_pad(part > 0 ? saved + (part - 1) * keys * values : initial, keys, shape, states);
         for (size_t t = start; t < end; t++) {
             const size_t i = t - start;
             matrix_pad(v + t * heads * values, 1, shape, value);

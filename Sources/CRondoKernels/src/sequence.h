@@ -135,6 +135,14 @@
       (size_t rows, size_t channels, const void *projection, const void *weights, const void *peepholes, \
        const void *previous, void *next, void *jacobian), \
       (rows, channels, projection, weights, peepholes, previous, next, jacobian)) \
+    X(quasi_lstm, \
+      (size_t time, size_t channels, size_t first, size_t last, double forget_bias, const void *projection, \
+       const void *initial, void *hidden, void *cells, void *final), \
+      (time, channels, first, last, forget_bias, projection, initial, hidden, cells, final)) \
+    X(quasi_lstm_gradient, \
+      (size_t time, size_t channels, size_t first, size_t last, double forget_bias, const void *projection, \
+       const void *initial, const void *cells, const void *dhidden, void *dcell, void *dprojection), \
+      (time, channels, first, last, forget_bias, projection, initial, cells, dhidden, dcell, dprojection)) \
     X(matrix_state, \
       (bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step, size_t chunk, \
        const void *q, const void *k, const void *v, const void *f, const void *w, const void *initial, void *y, \
@@ -142,9 +150,10 @@
       (linear, time, keys, values, heads, q_step, k_step, chunk, q, k, v, f, w, initial, y, final, checkpoints)) \
     X(matrix_state_gradient, \
       (bool linear, size_t time, size_t keys, size_t values, size_t heads, size_t q_step, size_t k_step, size_t chunk, \
-       const void *q, const void *k, const void *v, const void *f, const void *w, const void *checkpoints, \
-       const void *dy, void *dstate, void *dq, void *dk, void *dv, void *df, void *dw), \
-      (linear, time, keys, values, heads, q_step, k_step, chunk, q, k, v, f, w, checkpoints, dy, dstate, dq, dk, dv, df, dw)) \
+       const void *q, const void *k, const void *v, const void *f, const void *w, const void *initial, \
+       const void *checkpoints, const void *dy, void *dstate, void *dq, void *dk, void *dv, void *df, void *dw), \
+      (linear, time, keys, values, heads, q_step, k_step, chunk, q, k, v, f, w, initial, checkpoints, dy, dstate, dq, dk, dv, \
+       df, dw)) \
     X(minmax_recurrence, \
       (size_t states_per_channel, size_t time, size_t channels, size_t first, size_t last, const void *upper, \
        const void *lower, const void *initial, void *states, void *final), \

@@ -92,17 +92,18 @@ public struct QuasiLSTM: SequenceMixer {
     /// One product for all positions, then the cell.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
-        let (forget, add, gate) = try gates(x)
-        let cells: Tensor
+        let hidden: Tensor
         if let length = configuration.blockLength, x.shape[1] > 0 {
-            cells = try Self.blocks(forget.logSigmoid(), add, from: &state["c"], length: length)
+            let (forget, add, gate) = try gates(x)
+            let cells = try Self.blocks(forget.logSigmoid(), add, from: &state["c"], length: length)
+            hidden = try gate * cells.tanh()
         } else {
-            let scanned = try DiagonalScan()([forget.sigmoid(), add, state["c"]])
-            state["c"] = scanned[1]
-            cells = scanned[0]
+            let rows = try input(x).reshaped(Array(x.shape.dropLast()) + [4, output.weight.shape[1]])
+            let result = try QuasiLSTMCell(forgetBias: configuration.forgetBias)([rows, state["c"]])
+            (hidden, state["c"]) = (result[0], result[1])
         }
         state.advance(by: x.shape[1])
-        return try output(gate * cells.tanh())
+        return try output(hidden)
     }
 
     /// The cell block by block: c_k = Σ_l G_kl [c⁻; u]_l, where G holds the products of the forget gates between.

@@ -61,7 +61,8 @@ public struct MatrixStateCell: CPUFusedOperation {
         let sizes = try Sizes(dense)
         let y = try Tensor.uninitialized(dense[2].shape, dense[2].dtype)
         let final = try Tensor.uninitialized(dense[5].shape, dense[5].dtype)
-        let chunks = (sizes.time + Self.chunk - 1) / Self.chunk
+        // The state before the first chunk is an operand.
+        let chunks = max(0, (sizes.time - 1) / Self.chunk)
         let checkpoints = try Tensor.uninitialized(
             [sizes.batch, sizes.heads, chunks, sizes.keys, sizes.values], y.dtype)
         let state = sizes.keys * sizes.values * sizes.size
@@ -100,7 +101,7 @@ public struct MatrixStateCell: CPUFusedOperation {
                 sizes.type, isLinear, sizes.time, sizes.keys, sizes.values, sizes.heads, sizes.queryHeads * sizes.keys,
                 sizes.keyHeads * sizes.keys, Self.chunk, dense[0].bytes + at.q, dense[1].bytes + at.k,
                 dense[2].bytes + at.v, dense[3].bytes + at.f, dense[4].bytes + at.weight,
-                dense[6].bytes + index * chunks * state, dy.map { $0.bytes + at.v },
+                dense[5].bytes + index * state, dense[6].bytes + index * chunks * state, dy.map { $0.bytes + at.v },
                 dstate.mutableBytes + index * state, dq.mutableBytes + at.key, dk.mutableBytes + at.key,
                 dv.mutableBytes + at.v, df.mutableBytes + at.f,
                 dweight.mutableBytes + index * sizes.values * sizes.values * sizes.size)
