@@ -2,6 +2,7 @@
 """Runs Rondo's benchmarks and the peers' in turn, and prints ratios beside the machine's limits.
 
     python3 Benchmarks/compare.py --peers .venv-peers/bin/python --rounds 3 [WORKLOAD ...]
+    python3 Benchmarks/compare.py --peers "" --llama .venv-llama/bin/python mamba_2m_decode mamba_130m_decode
 
 Both sides run each workload one after the other, several rounds; a ratio is ours / theirs in rate, taken round by
 round, and the median is printed. Where users have several ways, each is a row of its own. Written for a noisy machine:
@@ -17,6 +18,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "Benchmarks" / "peers.py"
+LLAMA = ROOT / "Benchmarks" / "llama_peer.py"
+LLAMA_WORKLOADS = {"mamba_130m_decode", "mamba_2m_decode"}
 WORKLOADS = [
     "primitives", "gemm", "lstm_train", "gru_train", "elman_train", "headwise_train", "language_model_train",
     "streaming_step", "scan", "scalar_decay_attention_train", "softmax_attention_train", "long_convolution_train",
@@ -97,7 +100,8 @@ def share_of_limit(line, limits):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rondo", default=str(ROOT / ".build" / "release" / "rondo"))
-    parser.add_argument("--peers", default=str(ROOT / ".venv-peers" / "bin" / "python"), help="the peers' Python")
+    parser.add_argument("--peers", default=str(ROOT / ".venv-peers" / "bin" / "python"), help="the peers' Python; '' for none")
+    parser.add_argument("--llama", default="", help="a Python with llama-cpp-python and gguf, see llama_peer.py")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("workloads", nargs="*", default=WORKLOADS)
     options = parser.parse_args()
@@ -105,12 +109,22 @@ def main():
     def ours_once(name):
         return measure([options.rondo, "bench", "--json", name])
 
+    def peers_once(name):
+        commands = [[options.peers, PEERS, name]] if options.peers else []
+        if options.llama and name in LLAMA_WORKLOADS:
+            commands.append([options.llama, LLAMA, "--rondo", options.rondo, name])
+        measurements = {}
+        for command in commands:
+            for key, lines in measure(command).items():
+                measurements.setdefault(key, {}).update(lines)
+        return measurements
+
     limits = {key[0]: lines["rondo"]["rate"] for key, lines in ours_once("limits").items()}
     print(f"GEMM peak {limits['gemm_peak'] / 1e9:.0f} GFLOP/s, memory {limits['memory_bandwidth'] / 1e9:.1f} GB/s\n")
     print("| workload | shape | rondo | peer | ratio | rondo at |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in options.workloads:
-        rounds = [(ours_once(name), measure([options.peers, PEERS, name])) for _ in range(options.rounds)]
+        rounds = [(ours_once(name), peers_once(name)) for _ in range(options.rounds)]
         for key in rounds[0][0]:
             ours = [ours[key]["rondo"] for ours, _ in rounds]
             peers = rounds[0][1].get(key, {})
