@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Compares a built `rondo` with the tokenizers library on random and adversarial texts.
 
-    compare.py --rondo .build/release/rondo [--count 40000] [--seed 1] [--only gpt2 ...]
+    compare.py --rondo .build/release/rondo [--count 40000] [--seed 1] [--only gpt2 ...] [--file tokenizer.json ...]
 
-For every pipeline of pipelines.py: tokens with and without special tokens, decoded texts of these tokens and of random
-ones, and the text of the streaming detokeniser. Prints every kind of difference once, and exits with 1 if there is any.
+For every pipeline of pipelines.py and every file: tokens with and without special tokens, decoded texts of these tokens
+and of random ones, and the text of the streaming detokeniser. Prints every kind of difference once, and exits with 1 if
+there is any. Without options, that is a million texts.
 """
 import argparse
 import json
@@ -80,15 +81,19 @@ def main():
     parser.add_argument("--count", type=int, default=40_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="names of pipelines")
+    parser.add_argument("--file", nargs="*", default=[], help="tokenizer.json files to compare as well")
     arguments = parser.parse_args()
     training = list(samples.training_text())
+    chosen = [build for build in pipelines.ALL if arguments.only is None or build.__name__ in arguments.only]
+    sources = [(build.__name__, lambda build=build: build(training)) for build in chosen]
+    sources += [(path, lambda path=path: Tokenizer.from_file(path)) for path in arguments.file]
     differences = 0
-    for build in pipelines.ALL:
-        if arguments.only and build.__name__ not in arguments.only:
-            continue
+    # Each tokenizer reads texts of its own.
+    for seed, (name, make) in enumerate(sources, arguments.seed):
         with tempfile.TemporaryDirectory() as folder:
-            build(training).save(str(pathlib.Path(folder) / "tokenizer.json"))
-            differences += Comparison(build.__name__, arguments.rondo, folder, arguments.count, arguments.seed).run()
+            make().save(str(pathlib.Path(folder) / "tokenizer.json"))
+            differences += Comparison(name, arguments.rondo, folder, arguments.count, seed).run()
+    print(f"{len(sources) * arguments.count} texts, {differences} differences")
     sys.exit(1 if differences else 0)
 
 
