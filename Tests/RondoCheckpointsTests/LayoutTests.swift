@@ -54,6 +54,23 @@ import Testing
         }.expectTheSameModel()
     }
 
+    @Test func keysOfTheOriginalMambaMustAgree() throws {
+        let agreeing: [String: JSONValue] = [
+            "d_model": .integer(16), "n_layer": .integer(2), "d_inner": .integer(32), "rms_norm": .bool(true),
+            "fused_add_norm": .bool(true), "pad_vocab_size_multiple": .integer(8), "ssm_cfg": [:],
+        ]
+        try Copy("mamba", keys: agreeing).expectTheSameModel()
+        let others: [String: JSONValue] = [
+            "d_model": .integer(8), "n_layer": .integer(3), "d_inner": .integer(16), "rms_norm": .bool(false),
+            "ssm_cfg": ["layer": .string("Mamba2")],
+        ]
+        for (key, value) in others {
+            let copy = try Copy("mamba", keys: agreeing.merging([key: value]) { $1 })
+            let error = #expect(throws: RondoError.self) { try LanguageModel(checkpoint: copy.folder.path) }
+            #expect(error?.message.contains("\(key): must be") == true, "\(key)")
+        }
+    }
+
     @Test func sharesOfRWKV7MayBeOneTensor() throws {
         try Copy("rwkv7") { tensors in
             for layer in 0..<3 {

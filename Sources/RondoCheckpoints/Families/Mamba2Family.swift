@@ -15,7 +15,6 @@ public enum Mamba2Family: CheckpointFamily {
         let backbone = MambaBackbone(from: &keys, vocabSize: 32_768, dModel: 4096, nLayers: 64, ties: false)
         keys.ignore("time_step_rank")
         keys.require("norm_before_gate", oneOf: [.bool(false)])
-        keys.require("rms_norm", oneOf: [.bool(true)])
         var options = backbone.options
         let (heads, headSize) = (keys.int("num_heads", default: 128), keys.int("head_dim", default: 64))
         let inner = backbone.dModel * (options["expand"]?.intValue ?? 2)

@@ -26,6 +26,15 @@ struct MambaBackbone {
         let expand = keys.double("expand", default: 2)
         let isPossible = expand == expand.rounded() && (1...64).contains(expand)
         if !isPossible { keys.refuse("expand", "must be a whole number from 1 to 64") }
+        // The first checkpoints repeat the original program's keys beside transformers' own.
+        keys.require("rms_norm", oneOf: [.bool(true)])
+        keys.require("ssm_cfg", oneOf: [[:]])
+        keys.ignore("fused_add_norm", "pad_vocab_size_multiple")
+        let inner = isPossible ? Int(expand) * model.dModel : 0
+        for (key, value) in [("d_model", model.dModel), ("n_layer", model.nLayers), ("d_inner", inner)]
+        where keys.int(key, default: value) != value {
+            keys.refuse(key, "must be \(value), as the other keys say")
+        }
         var options = JSONObject()
         options["expand"] = .integer(isPossible ? Int(expand) : 1)
         options["conv_width"] = .integer(keys.int("conv_kernel", default: 4))
