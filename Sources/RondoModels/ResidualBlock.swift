@@ -91,6 +91,19 @@ public struct ResidualBlock: Module {
             }
         }
 
+        /// The same for `rows` rows again and again; `nil` of the identity.
+        func makeStepper(rows: Int) throws -> RowNormalization? {
+            switch self {
+            case .rms(let norm):
+                try RowNormalization(
+                    Normalization(.rms, epsilon: norm.epsilon), weight: norm.weight, rows: rows)
+            case .layer(let norm):
+                try RowNormalization(
+                    Normalization(.layer, epsilon: norm.epsilon), weight: norm.weight, bias: norm.bias, rows: rows)
+            case .none: nil
+            }
+        }
+
         /// Visits `weight` and, of a layer norm, `bias`.
         public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
             switch self {

@@ -5,7 +5,10 @@ public import RondoTensor
 /// A language model one token at a time, for one or more streams side by side: what generation runs on.
 public struct TokenStepper: Sendable {
     private let model: LanguageModel
+    private var norms: [RowNormalization?]
     private var steppers: [any MixerStepper]
+    private var feedForwardNorms: [RowNormalization?]
+    private var norm: RowNormalization?
     private var head: RowProduct
     private let batch: Int
 
@@ -19,6 +22,9 @@ public struct TokenStepper: Sendable {
         self.model = model
         self.batch = batch
         steppers = try model.layers.map { try $0.mixer.makeStepper(batch: batch) }
+        norms = try model.layers.map { try $0.norm.makeStepper(rows: batch) }
+        feedForwardNorms = try model.layers.map { try $0.feedForwardNorm?.makeStepper(rows: batch) }
+        norm = try model.norm.makeStepper(rows: batch)
         head = try RowProduct(
             weight: model.head?.weight ?? model.embedding.weight, bias: model.head?.bias, rows: batch)
     }
@@ -43,14 +49,18 @@ public struct TokenStepper: Sendable {
         var x = try model.embedded(model.embedding(tokens))
         var shared = SharedValues(tokens: tokens)
         for (index, layer) in model.layers.enumerated() {
-            let mixed = try steppers[index](layer.norm(x), state: &state.layers[index], passing: &shared)
+            try norms[index]?(x)
+            let mixed = try steppers[index](
+                norms[index]?.output ?? x, state: &state.layers[index], passing: &shared)
             // Without a residual the result belongs to the stepper, or is a leaf of the state: both change later.
-            x = try layer.residual ? x + mixed : mixed.copied()
-            guard let feedForward = layer.feedForward, let norm = layer.feedForwardNorm else { continue }
-            let y = try feedForward(norm(x))
-            x = try layer.residual ? x + y : y
+            if layer.residual { try x.accumulate(mixed) } else { x = try mixed.copied() }
+            guard let feedForward = layer.feedForward else { continue }
+            try feedForwardNorms[index]?(x)
+            let y = try feedForward(feedForwardNorms[index]?.output ?? x)
+            if layer.residual { try x.accumulate(y) } else { x = y }
         }
-        try head(model.norm(x))
+        try norm?(x)
+        try head(norm?.output ?? x)
         return try model.capped(head.output)
     }
 }

@@ -128,15 +128,20 @@ public struct Mamba: TransitionReporting {
 
     /// Δ, B and C from u.
     private func parameters(_ u: Tensor) throws -> (dt: Tensor, b: Tensor, c: Tensor) {
+        let (step, b, c) = try divided(parameterMap(u))
+        return (try timeStep(step).softplus(), b, c)
+    }
+
+    /// δ, B and C, normalised if they are.
+    private func divided(_ all: Tensor) throws -> (step: Tensor, b: Tensor, c: Tensor) {
         let (rank, states) = (timeStep.weight.shape[1], aLog.shape[1])
-        let all = try parameterMap(u)
         let ranges = [0..<rank, rank..<rank + states, rank + states..<rank + 2 * states]
         let parts = try ranges.map { range in
             let part = try all.channels(range)
             guard configuration.normalizesParameters else { return part }
             return try Normalization(.rms, epsilon: configuration.parameterNormEpsilon)([part])[0]
         }
-        return (try timeStep(parts[0]).softplus(), parts[1], parts[2])
+        return (parts[0], parts[1], parts[2])
     }
 
     /// Products for all positions, then the scan.
@@ -152,23 +157,40 @@ public struct Mamba: TransitionReporting {
     }
 
     /// One pass over the states in place.
-    public func makeStepper(batch: Int) throws -> any MixerStepper {
-        Stepper(
-            mixer: self,
-            scan: try SelectiveScanStep(a: -aLog.exp(), d: skip, batch: batch, isSymmetric: isSymmetric))
-    }
+    public func makeStepper(batch: Int) throws -> any MixerStepper { try Stepper(self, batch: batch) }
 
     private struct Stepper: MixerStepper {
         let mixer: Mamba
+        var input: RowProduct
+        var parameterMap: RowProduct
+        var timeStep: RowProduct
         var scan: SelectiveScanStep
+        var output: RowProduct
+
+        init(_ mixer: Mamba, batch: Int) throws {
+            func product(_ map: Linear) throws -> RowProduct {
+                try RowProduct(weight: map.weight, bias: map.bias, rows: batch)
+            }
+            self.mixer = mixer
+            input = try product(mixer.input)
+            parameterMap = try product(mixer.parameterMap)
+            timeStep = try product(mixer.timeStep)
+            scan = try SelectiveScanStep(
+                a: -mixer.aLog.exp(), d: mixer.skip, batch: batch, isSymmetric: mixer.isSymmetric)
+            output = try product(mixer.output)
+        }
 
         mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-            let parts = try mixer.input(x).split(2, axis: -1)
+            try input(x)
+            let parts = try input.output.split(2, axis: -1)
             let u = try mixer.conv.step(parts[0], history: &state["conv"]).silu()
-            let (dt, b, c) = try mixer.parameters(u)
-            try scan(x: u, dt: dt, b: b, c: c, state: &state["ssm"])
+            try parameterMap(u)
+            let (step, b, c) = try mixer.divided(parameterMap.output)
+            try timeStep(step)
+            try scan(x: u, dt: timeStep.output.softplus(), b: b, c: c, state: &state["ssm"])
             state.advance(by: 1)
-            return try mixer.output(scan.output * parts[1].silu())
+            try output(scan.output * parts[1].silu())
+            return output.output
         }
     }
 

@@ -2,6 +2,9 @@
 ///
 /// A value: copies share the matrix, and each writes results of its own.
 public struct RowProduct: Sendable {
+    /// Up to so many rows are computed one like the other, so that a row's result does not depend on their number.
+    package static let independentRows = WeightProduct.fewRows
+
     private let product: WeightProduct
     private let inputs: Int
     /// The latest result, `[rows, outputs]`, of the weight's ``DType/computationType``.

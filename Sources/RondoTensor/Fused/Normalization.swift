@@ -62,21 +62,26 @@ public struct Normalization: CPUFusedOperation {
         let rstd = try Tensor.uninitialized(statistics, x.dtype)
         forEachRowBlock(x) { rows, columns, start in
             let row = start / columns
-            switch kind {
-            case .layer:
-                rk_layer_norm(
-                    type, rows, columns, x.bytes + start, weight?.bytes, bias?.bytes, epsilon, y.mutableBytes + start,
-                    mean.mutableBytes + row, rstd.mutableBytes + row)
-            case .rms:
-                rk_rms_norm(
-                    type, rows, columns, x.bytes + start, weight?.bytes, epsilon, y.mutableBytes + start,
-                    rstd.mutableBytes + row)
-            }
+            normalize(
+                type, rows, columns, x.bytes + start, weight: weight?.bytes, bias: bias?.bytes,
+                into: y.mutableBytes + start, means: mean.mutableBytes + row, deviations: rstd.mutableBytes + row)
         }
         guard kind == .rms, let bias else {
             return FusedResult(outputs: [y], saved: [x, mean, rstd], retained: .inputs)
         }
         return FusedResult(outputs: [try y + bias], saved: [x, mean, rstd], retained: .inputs)
+    }
+
+    /// Normalises rows in memory; the means of a layer norm and the reciprocal deviations are written beside.
+    func normalize(
+        _ type: rk_type, _ rows: Int, _ columns: Int, _ x: UnsafeRawPointer, weight: UnsafeRawPointer?,
+        bias: UnsafeRawPointer?, into y: UnsafeMutableRawPointer, means: UnsafeMutableRawPointer,
+        deviations: UnsafeMutableRawPointer
+    ) {
+        switch kind {
+        case .layer: rk_layer_norm(type, rows, columns, x, weight, bias, epsilon, y, means, deviations)
+        case .rms: rk_rms_norm(type, rows, columns, x, weight, epsilon, y, deviations)
+        }
     }
 
     /// Blocks of rows add to weight and bias gradients of their own, summed in order afterwards.
