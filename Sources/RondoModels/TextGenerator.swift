@@ -22,9 +22,6 @@ public struct TextGenerator: Sendable {
     /// A token that was chosen but not read yet: reading waits until its scores are needed.
     private var unread: Int32?
 
-    /// How many tokens of a prompt are read at once.
-    private static let chunkLength = 256
-
     /// Starts before the first token.
     ///
     /// - Parameters:
@@ -71,10 +68,7 @@ public struct TextGenerator: Sendable {
     public var stateByteCount: Int { state.byteCount }
 
     /// Bytes of weights that every token reads: all but a table from which one row is taken.
-    public var weightByteCount: Int {
-        let all = model.parameters.tensors.reduce(0) { $0 + $1.byteCount }
-        return model.head == nil ? all : all - model.embedding.weight.byteCount
-    }
+    public var weightByteCount: Int { model.weightBytesOfStep }
 
     /// Whether nothing was read yet: then there are no scores to choose a first token from.
     public var isAtStart: Bool { position == 0 }
@@ -85,10 +79,8 @@ public struct TextGenerator: Sendable {
     public mutating func read(_ tokens: [Int32]) throws {
         try sampler.observe(tokens)
         try advance()
-        for start in stride(from: 0, to: tokens.count, by: Self.chunkLength) {
-            let chunk = Array(tokens[start..<min(start + Self.chunkLength, tokens.count)])
-            try consume(chunk)
-        }
+        guard !tokens.isEmpty else { return }
+        try keep(model.scores(after: tokens, state: &state))
         position += tokens.count
     }
 
@@ -126,16 +118,8 @@ public struct TextGenerator: Sendable {
         unread = nil
     }
 
-    private mutating func consume(_ tokens: [Int32]) throws {
-        try keep(model.lastLogits(Tensor(tokens, shape: [1, tokens.count]), state: &state))
-    }
-
     /// Copies scores to where the sampler reads them.
-    private mutating func keep(_ scores: Tensor) throws {
-        try scores.cast(to: .float32).withUnsafeBytes { bytes in
-            logits.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<$0.count])) }
-        }
-    }
+    private mutating func keep(_ scores: Tensor) throws { try scores.copyScores(ofRow: 0, to: &logits) }
 
     private func snapshot(pendingBytes: [UInt8]) throws -> GenerationState {
         let owner = StateFile(
@@ -145,5 +129,43 @@ public struct TextGenerator: Sendable {
         let header = GenerationState.Header(
             owner: owner, sampling: sampler.options, sampler: sampler.state, pendingBytes: pendingBytes.map(Int.init))
         return GenerationState(header: header, state: state, logits: logits)
+    }
+}
+
+extension LanguageModel {
+    /// How many tokens of a prompt are read at once.
+    private static let chunkLength = 256
+
+    /// Reads at least one token of one sequence, in pieces of bounded size, and gives the scores of the next,
+    /// `[1, vocabSize]`.
+    func scores(after tokens: [Int32], state: inout ModelState) throws -> Tensor {
+        func read(_ piece: ArraySlice<Int32>) throws -> Tensor {
+            try lastLogits(Tensor(Array(piece), shape: [1, piece.count]), state: &state)
+        }
+        var rest = tokens[...]
+        while rest.count > Self.chunkLength {
+            _ = try read(rest.prefix(Self.chunkLength))
+            rest = rest.dropFirst(Self.chunkLength)
+        }
+        return try read(rest)
+    }
+
+    /// Bytes of weights that a step reads: all but a table from which some rows are taken.
+    var weightBytesOfStep: Int {
+        let all = parameters.tensors.reduce(0) { $0 + $1.byteCount }
+        return head == nil ? all : all - embedding.weight.byteCount
+    }
+}
+
+extension Tensor {
+    /// Copies the beginning of a row of scores, `[rows, vocabSize]`, to where a sampler reads it.
+    func copyScores(ofRow row: Int, to target: inout [Float]) throws {
+        let stride = shape[1] * MemoryLayout<Float>.size
+        try cast(to: .float32).withUnsafeBytes { bytes in
+            target.withUnsafeMutableBytes { target in
+                let source = bytes[row * stride..<row * stride + target.count]
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source))
+            }
+        }
     }
 }

@@ -18,6 +18,11 @@ struct GenerateCommand: ParsableCommand {
               rondo generate --model mamba-130m-hf --prompt "Paris is" --greedy
               rondo generate --model runs/book --prompt "Chapter 1" --state-out after.state
               rondo generate --model runs/book --state-in after.state --max-tokens 500
+              rondo generate --model runs/book --prompt "Chapter 1" --streams 8
+
+            Several prompts, or several streams of one, are continued side by side; each text is printed under a \
+            heading of its own when it is done. Stream k draws as a single text with the seed --seed + k - 1 does, \
+            whatever the others are.
             """)
 
     @Option(
@@ -26,13 +31,17 @@ struct GenerateCommand: ParsableCommand {
         completion: .directory)
     var model: String?
 
-    @Option(help: ArgumentHelp("What to continue; - reads standard input.", valueName: "text"))
-    var prompt: String?
+    @Option(
+        help: ArgumentHelp(
+            "What to continue; - reads standard input. May be repeated: each is a stream.", valueName: "text"))
+    var prompt: [String] = []
 
     @Option(
         help: ArgumentHelp("A file with what to continue; - is standard input.", valueName: "file"), completion: .file()
     )
     var promptFile: String?
+
+    @OptionGroup var streams: StreamArguments
 
     @OptionGroup(title: "Chat")
     var chat: ChatArguments
@@ -82,9 +91,10 @@ struct GenerateCommand: ParsableCommand {
         if chat.isUsed && stateIn != nil {
             throw ValidationError("--chat and --state-in exclude each other: a conversation is written out as a whole.")
         }
-        if prompt != nil && promptFile != nil {
+        if !prompt.isEmpty && promptFile != nil {
             throw ValidationError("--prompt and --prompt-file exclude each other.")
         }
+        try streams.validate(besides: self)
         if stateIn != nil && seed != nil {
             throw ValidationError("--seed and --state-in exclude each other: the state holds the draws' position.")
         }
@@ -100,16 +110,12 @@ struct GenerateCommand: ParsableCommand {
         for key in text.defaults.unsupported {
             console.warn("\(GenerationDefaults.fileName) is not followed in \(key)")
         }
+        if streams.isUsed || prompt.count > 1 { return try runStreams(loaded, text, console: console) }
         var session = try makeSession(loaded.model, text, console: console)
-        if chat.isUsed {
-            let message = String(decoding: try promptBytes(), as: UTF8.self)
-            try session.readPrompt(
-                Array(chat.text(message: message, folder: loaded.folder).utf8), hasSpecialTokens: true)
-        } else {
-            try session.readPrompt(try promptBytes())
-        }
+        try session.readPrompt(
+            writtenOut(try promptBytes(), folder: loaded.folder), hasSpecialTokens: chat.isUsed)
         if echo { try session.showPrompt() }
-        let reason = try session.generate(maxTokens: maxTokens ?? text.defaults.maxNewTokens ?? 200)
+        let reason = try session.generate(maxTokens: tokenLimit(text))
         if let stateOut { try session.save(to: stateOut) } else { try session.flush() }
         try report(session, reason, console: console)
         if reason == .interrupted { throw Interruption.exitStatus }
@@ -125,10 +131,7 @@ struct GenerateCommand: ParsableCommand {
                 model, sampling: sampling.isGiven ? try sampling.options(text.defaults.sampling) : nil,
                 vocabularySize: text.vocabularySize, resuming: stateIn)
         } else {
-            let seed = seed ?? UInt64(UInt32.random(in: 0...UInt32.max))
-            if self.seed == nil, !(try sampling.options(text.defaults.sampling)).isGreedy {
-                console.note("seed: \(seed)")
-            }
+            let seed = try chosenSeed(text, console: console)
             usedSeed = seed
             generator = try TextGenerator(
                 model, sampling: sampling.options(text.defaults.sampling), seed: seed,
@@ -140,7 +143,25 @@ struct GenerateCommand: ParsableCommand {
             ignoresEnd: ignoreEnd)
     }
 
-    private func promptBytes() throws -> [UInt8] {
+    /// The seed that was given, or a new one.
+    func chosenSeed(_ text: ModelText, console: Console) throws -> UInt64 {
+        if let seed { return seed }
+        let seed = UInt64(UInt32.random(in: 0...UInt32.max))
+        if !(try sampling.options(text.defaults.sampling)).isGreedy { console.note("seed: \(seed)") }
+        return seed
+    }
+
+    /// How many tokens a text gets at most.
+    func tokenLimit(_ text: ModelText) -> Int { maxTokens ?? text.defaults.maxNewTokens ?? 200 }
+
+    /// A prompt as the model reads it: itself, or a conversation.
+    func writtenOut(_ prompt: [UInt8], folder: String) throws -> [UInt8] {
+        guard chat.isUsed else { return prompt }
+        return Array(try chat.text(message: String(decoding: prompt, as: UTF8.self), folder: folder).utf8)
+    }
+
+    func promptBytes() throws -> [UInt8] {
+        let prompt = prompt.first
         if let prompt, prompt != "-" { return Array(prompt.utf8) }
         guard let source = promptFile ?? prompt else { return [] }
         // Through /dev/stdin, standard input is read like any file.

@@ -25,6 +25,8 @@ struct GenerationSession {
     private let ignoresEnd: Bool
     private var read = (tokens: 0, seconds: 0.0)
     private var made = (tokens: 0, seconds: 0.0)
+    /// How often memory for tensors was taken from the system until now, and until the third token.
+    private var memoryRequests = (now: 0, before: 0)
 
     init(
         _ generator: TextGenerator, text: ModelText, seed: UInt64?, stops: StopStrings, stream: OutputStream?,
@@ -57,13 +59,18 @@ struct GenerationSession {
     /// Makes tokens until there are enough, a stop string appears, or the user asks to stop.
     mutating func generate(maxTokens: Int) throws -> StopReason {
         let (watch, endTokens) = (Timer(), text.endTokens)
-        defer { made.seconds = watch.seconds }
+        defer {
+            made.seconds = watch.seconds
+            memoryRequests.now = Runtime.hostAllocator.statistics.systemAllocations
+        }
         try show(stops.append(generator.pendingBytes))
         while !stops.isStopped {
             if Interruption.isRequested { return .interrupted }
             if made.tokens >= maxTokens { return .length }
             let token = try generator.next()
             made.tokens += 1
+            // The first token follows from the prompt; two steps later every block has been used once.
+            if made.tokens <= 3 { memoryRequests.before = Runtime.hostAllocator.statistics.systemAllocations }
             if !ignoresEnd, endTokens.contains(token) { return .endOfText }
             try show(stops.append(decoder.append(token)))
         }
@@ -103,11 +110,7 @@ struct GenerationSession {
     /// Text, speeds and sizes for programs.
     func json(_ reason: StopReason) -> JSONValue {
         var object = JSONObject()
-        object["text"] = .string(String(decoding: shown, as: UTF8.self))
-        // JSON cannot hold bytes that are no UTF-8; then the numbers tell what the text cannot.
-        if String(validating: shown, as: UTF8.self) == nil {
-            object["bytes"] = .array(shown.map { .integer($0) })
-        }
+        object.setText(shown)
         object["seed"] = seed.map { .integer($0) } ?? .null
         object["stop_reason"] = .string(reason.rawValue)
         object["prompt_tokens"] = .integer(read.tokens)
@@ -115,6 +118,7 @@ struct GenerationSession {
         object["prompt_tokens_per_second"] = .real(Self.perSecond(read))
         object["tokens_per_second"] = .real(Self.perSecond(steps))
         object["weight_bytes_per_second"] = .real(weightRate)
+        object["memory_requests"] = .integer(memoryRequests.now - memoryRequests.before)
         object["state_bytes"] = .integer(generator.stateByteCount)
         return .object(object)
     }
