@@ -36,6 +36,32 @@ public enum Loss {
         return try (logits.logSumExp().square() * counted).sum() / count
     }
 
+    /// Connectionist temporal classification: how unlikely labels are, wherever in a longer sequence they may stand.
+    ///
+    /// For every sequence -log p(labels) in nats, divided by the number of its labels (1 if there is none), and the mean
+    /// of these over the batch: the mean of torch's `ctc_loss`. ``TemporalClassification`` gives the loss of each
+    /// sequence, ``CTCDecoder`` reads labels from the scores of a trained model.
+    ///
+    /// - Parameters:
+    ///   - logits: Scores before the softmax, `[batch, time, classes]`.
+    ///   - targets: The labels of every sequence, without blanks and padding.
+    ///   - inputLengths: The frames of every sequence; all if `nil`.
+    ///   - blank: The class that stands for no label.
+    ///   - zeroInfinity: Whether labels that need more frames than there are have the loss 0 instead of infinity; their
+    ///     gradient is 0 in both cases.
+    /// - Returns: A scalar.
+    /// - Throws: ``RondoError`` when shapes do not fit, or a label is no class or the blank.
+    public static func ctc(
+        _ logits: Tensor, targets: [[Int32]], inputLengths: [Int]? = nil, blank: Int32 = 0, zeroInfinity: Bool = false
+    ) throws -> Tensor {
+        let frames = logits.rank == 3 ? logits.shape[1] : 0
+        let losses = try TemporalClassification(
+            targets: targets, inputLengths: inputLengths ?? Array(repeating: frames, count: targets.count),
+            blank: blank, zeroInfinity: zeroInfinity, makesGradient: logits.requiresGradient)([logits])[0]
+        let counts = try Tensor(targets.map { Double(max(1, $0.count)) }).cast(to: logits.dtype)
+        return try (losses / counts).mean()
+    }
+
     /// Mean of squared differences.
     public static func meanSquaredError(_ prediction: Tensor, _ target: Tensor) throws -> Tensor {
         try difference(prediction, target, "meanSquaredError").square().mean()

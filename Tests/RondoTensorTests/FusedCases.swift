@@ -56,6 +56,17 @@ struct FusedCase: Sendable, CustomStringConvertible {
             add("causalConvolution", CausalConvolution(), Array(inputs.prefix(3)), batch * time)
             add("causalConvolution", CausalConvolution(), inputs, batch * time)
         }
+        // Repetitions, no label, every frame needed, no path, no frame.
+        let labels: [[Int32]] = [[1, 2, 2], [], [2, 2], [1, 1, 1, 1], []]
+        for (blank, classes) in [(Int32(0), 3), (4, 5)] {
+            let operation = TemporalClassification(
+                targets: labels, inputLengths: [7, 5, 3, 6, 0], blank: blank, zeroInfinity: true)
+            add("ctc", operation, [try draw(5, 7, classes)], 30)
+        }
+        add(
+            "ctc of one frame", TemporalClassification(targets: [[0]], inputLengths: [1], blank: 1),
+            [try draw(1, 1, 2)], 3)
+        add("ctc of none", TemporalClassification(targets: [], inputLengths: []), [try draw(0, 3, 2)], 3)
         for (rows, count, length) in [(1, 1, 1), (3, 5, 8), (2, 33, 33), (1, 100, 200), (3, 7, 7), (2, 4, 4)] {
             add("rfft", RealFourierTransform(length: length), [try draw(rows, count)], length * length)
             let half = length / 2 + 1
