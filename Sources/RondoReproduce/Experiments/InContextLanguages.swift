@@ -12,10 +12,7 @@ extension Experiment {
             Recurrent models learn random languages from the strings before them worse than Transformers do, which attend \
             to what followed earlier occurrences of the last symbols; heads that do just that, built in, close the gap.
             """,
-        missing: """
-            natural language (SlimPajama) and models of the paper's size; the thresholds of the full parts are not yet \
-            calibrated over seeds
-            """,
+        missing: "natural language (SlimPajama) and models of the paper's size",
         parts: [
             .quick(
                 "random-languages", "Random automata and their strings are what the paper defines",
