@@ -15,7 +15,10 @@ extension Experiment {
             outputs for all prefixes come from a parallel scan. Models of such layers do as well as Transformers, in \
             constant memory and linear time.
             """,
-        missing: "event forecasting (a Hawkes process)",
+        missing: """
+            event forecasting, reinforcement learning and the classification of time series; the paper's data sets other \
+            than ETTh1
+            """,
         parts: [
             .quick(
                 "prefixes", "The scan gives softmax attention over every prefix",

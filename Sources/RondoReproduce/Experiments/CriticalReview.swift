@@ -12,8 +12,8 @@ extension Experiment {
             and an addressable memory generalises to longer sequences.
             """,
         missing: """
-            settings in which the forget gate's advantage shows and the neural Turing machine copies with every seed, CTC, \
-            and the translations and captions that the survey cites
+            settings in which the forget gate's advantage shows and the neural Turing machine copies with every seed, and \
+            the translations and captions that the survey cites
             """,
         parts: [
             .quick(
@@ -53,6 +53,13 @@ extension Experiment {
             .quick(
                 "bleu", "BLEU clips counts", paper: "The seven times \"the\" of Papineni et al., 2002: p₁ = 2/7.",
                 run: bleu),
+            .quick(
+                "labelling", "Labels are learned without being told where they stand",
+                paper: """
+                    Connectionist temporal classification, which the handwriting systems that the survey cites use: p(l|x) \
+                    is the sum over all paths that stand for l (qualitative). Here: sounds of 2 to 5 frames in noise.
+                    """,
+                run: labelling),
             .full(
                 "ntm-copy", "A memory under soft addresses copies sequences longer than any it was trained on",
                 paper: """
