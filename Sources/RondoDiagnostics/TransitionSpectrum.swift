@@ -78,7 +78,8 @@ public struct TransitionSpectrum: Sendable, Codable, Equatable {
             let name = type(of: input.mixer).architecture
             spectra.append(
                 try TransitionSpectrum(
-                    mixer.transitionEigenvalues(input.x, state: input.state), layer: input.layer, mixer: name))
+                    mixer.transitionEigenvalues(input.x, state: input.state, passing: input.shared),
+                    layer: input.layer, mixer: name))
         }
         return spectra
     }

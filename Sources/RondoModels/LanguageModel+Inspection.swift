@@ -15,6 +15,8 @@ extension LanguageModel {
         public var x: Tensor
         /// The state before.
         public var state: MixerState
+        /// What the layer finds of the others.
+        public var shared: SharedValues
     }
 
     /// What the first layer reads of tokens, `[..., dModel]`.
@@ -44,10 +46,11 @@ extension LanguageModel {
         }
         var unused = Generator(seed: 0)
         var x = vectors
-        var shared = SharedValues(tokens: tokens)
+        var shared = try sharedValues(of: tokens)
         for (index, layer) in layers.enumerated() {
             try onLayer(
-                LayerInput(layer: index, mixer: layer.mixer, x: layer.norm(x), state: state.layers[index]))
+                LayerInput(
+                    layer: index, mixer: layer.mixer, x: layer.norm(x), state: state.layers[index], shared: shared))
             x = try layer(x, state: &state.layers[index], shared: &shared, training: false, using: &unused)
         }
         return try scores(onlyLast ? x.sliced(1, x.shape[1] - 1..<x.shape[1]) : x)

@@ -147,12 +147,17 @@ public struct LanguageModel: Module {
         var x = try embedded(
             embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
-        var shared = SharedValues(tokens: inputs)
+        var shared = try sharedValues(of: inputs)
         for (index, layer) in layers.enumerated() {
             x = try layer(
                 x, state: &state.layers[index], shared: &shared, training: training, using: &generator)
         }
         return x
+    }
+
+    /// What the lowest layer finds in a pass over some tokens.
+    func sharedValues(of tokens: Tensor) throws -> SharedValues {
+        try SharedValues(tokens: tokens, layers: layers.map(\.mixer))
     }
 
     /// What the first layer reads of the table's vectors, `[..., dModel]`.
@@ -201,7 +206,7 @@ extension LanguageModel {
             embedding(
                 inputs, droppingTypes: configuration.embeddingDropout, training: training, using: &generator))
         guard try x.isFinite() else { return "embedding" }
-        var shared = SharedValues(tokens: inputs)
+        var shared = try sharedValues(of: inputs)
         for (index, layer) in layers.enumerated() {
             x = try layer(
                 x, state: &state.layers[index], shared: &shared, training: training, using: &generator)

@@ -65,7 +65,7 @@ extension LanguageModel {
             return try logits(batch, state: &state)
         }
         var x = try embedded(embedding(batch.values))
-        var shared = SharedValues(tokens: batch.values)
+        var shared = try sharedValues(of: batch.values)
         for layer in layers { x = try layer.parallel(x, shared: &shared) }
         let rows = try scores(x)
         let mask = sequences.flatMap { row in (0..<rows.shape[1]).map { $0 < row.count ? Int32(1) : 0 } }

@@ -62,7 +62,7 @@ public struct SignalModel: Module {
         _ inputs: Tensor, state: inout ModelState, training: Bool, using generator: inout Generator
     ) throws -> Tensor {
         var x = try input(inputs)
-        var shared = SharedValues()
+        var shared = try SharedValues(layers: layers.map(\.mixer))
         for (index, layer) in layers.enumerated() {
             x = try layer(
                 x, state: &state.layers[index], shared: &shared, training: training, using: &generator)

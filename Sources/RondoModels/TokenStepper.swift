@@ -11,6 +11,8 @@ public struct TokenStepper: Sendable {
     private var norm: RowNormalization?
     private var head: RowProduct
     private let batch: Int
+    /// What the lowest layer finds, but for the tokens.
+    private let beginning: SharedValues
 
     /// Lays a model out for reading token by token.
     ///
@@ -25,6 +27,7 @@ public struct TokenStepper: Sendable {
         norms = try model.layers.map { try $0.norm.makeStepper(rows: batch) }
         feedForwardNorms = try model.layers.map { try $0.feedForwardNorm?.makeStepper(rows: batch) }
         norm = try model.norm.makeStepper(rows: batch)
+        beginning = try SharedValues(layers: model.layers.map(\.mixer))
         head = try RowProduct(
             weight: model.head?.weight ?? model.embedding.weight, bias: model.head?.bias, rows: batch)
     }
@@ -47,7 +50,8 @@ public struct TokenStepper: Sendable {
         }
         let tokens = try Tensor(tokens)
         var x = try model.embedded(model.embedding(tokens))
-        var shared = SharedValues(tokens: tokens)
+        var shared = beginning
+        shared.tokens = tokens
         for (index, layer) in model.layers.enumerated() {
             try norms[index]?(x)
             let mixed = try steppers[index](

@@ -94,6 +94,20 @@ import Testing
         }
     }
 
+    @Test(arguments: ["hgrn", "hgrn2"]) func boundsLearnedTogetherCount(name: String) throws {
+        var configuration = LanguageModelConfiguration(mixer: name, dModel: 8, nLayers: 2)
+        (configuration.vocabSize, configuration.mixerOptions) = (16, ["learned_bounds": .bool(true)])
+        var generator = Generator(seed: 1)
+        var model = try LanguageModel(configuration, using: &generator)
+        try model.forEachParameter { path, parameter in
+            if path == "layers.1.mixer.bound_logits" { parameter = try Tensor.full(parameter.shape, 7) }
+        }
+        let spectra = try TransitionSpectrum.measure(model, rows: [(0..<9).map { Int32($0) }])
+        #expect(spectra.count == 2)
+        #expect(spectra[0].quantiles[0] < 0.9)
+        #expect(spectra[1].quantiles[0] > 0.999)
+    }
+
     /// Of (1 - β) along the key and 1 elsewhere, the trace is n - β.
     @Test func deltaRulesReportTheFactorAlongTheKey() throws {
         var generator = Generator(seed: 3)

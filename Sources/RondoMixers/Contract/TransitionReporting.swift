@@ -16,6 +16,32 @@ public protocol TransitionReporting: SequenceMixer {
     /// - Returns: `[batch, time, n]`, or `[1, 1, n]` where they depend neither on the row nor on the position.
     /// - Throws: `RondoError` when shapes do not fit.
     func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor
+
+    /// The same as a layer of a model; only mixers whose maps depend on other layers need their own.
+    ///
+    /// - Parameters:
+    ///   - x: The input, `[batch, time, dModel]`.
+    ///   - state: The state before it.
+    ///   - shared: What the layer finds in the pass.
+    /// - Returns: As ``transitionEigenvalues(_:state:)``.
+    /// - Throws: `RondoError` when shapes do not fit.
+    func transitionEigenvalues(_ x: Tensor, state: MixerState, passing shared: SharedValues) throws -> ComplexTensor
+}
+
+extension TransitionReporting {
+    /// Those of the mixer alone.
+    public func transitionEigenvalues(
+        _ x: Tensor, state: MixerState, passing shared: SharedValues
+    ) throws -> ComplexTensor {
+        try transitionEigenvalues(x, state: state)
+    }
+}
+
+extension TransitionReporting where Self: LowerBoundedMixer {
+    /// Those of the mixer alone.
+    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+        try transitionEigenvalues(x, state: state, passing: SharedValues())
+    }
 }
 
 extension ComplexTensor {

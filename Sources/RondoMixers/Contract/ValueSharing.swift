@@ -8,14 +8,27 @@ public struct SharedValues: Sendable {
     public var first: Tensor?
     /// The tokens of a language model, int32 `[batch, time]`, or `[batch]` in a step; `nil` where there are none.
     public var tokens: Tensor?
+    /// The lower bounds that layers learn together, of the layers above: each takes the first.
+    public var lowerBounds: ArraySlice<LowerBound> = []
 
-    /// Creates what the lowest layer finds.
+    /// Creates what a layer finds that is alone.
+    public init() {}
+
+    /// Creates what the lowest layer of a model finds.
     ///
-    /// - Parameter tokens: The tokens that are read, if they are known.
-    public init(tokens: Tensor? = nil) { self.tokens = tokens }
+    /// - Parameters:
+    ///   - tokens: The tokens that are read, if there are any.
+    ///   - layers: The mixers of the model from the bottom, some of which know something together.
+    /// - Throws: `RondoError` if their widths differ.
+    public init(tokens: Tensor? = nil, layers: [any SequenceMixer]) throws {
+        self.tokens = tokens
+        let logits = layers.compactMap { ($0 as? any LowerBoundedMixer)?.boundLogits }
+        lowerBounds = ArraySlice(try LowerBound.cumulated(logits))
+    }
 }
 
-/// A mixer that hands values to the layers above it, or takes them (RWKV-7), or needs to know the tokens.
+/// A mixer that hands values to the layers above it, or takes them (RWKV-7), that knows something together with other
+/// layers (HGRN), or that needs to know the tokens.
 ///
 /// Alone it is the lowest layer of a model: every form of ``SequenceMixer`` is this one with nothing from below.
 public protocol ValueSharingMixer: SequenceMixer {
@@ -42,11 +55,13 @@ extension ValueSharingMixer {
 
     /// A chunk of one position.
     public func step(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor {
-        var piece = SharedValues()
+        var piece = shared
         piece.first = try shared.first?.expanded(at: 1)
         piece.tokens = try shared.tokens?.expanded(at: 1)
         let y = try chunk(x.expanded(at: 1), state: &state, shared: &piece).squeezed(1)
-        shared.first = try piece.first?.squeezed(1)
+        piece.first = try piece.first?.squeezed(1)
+        piece.tokens = shared.tokens
+        shared = piece
         return y
     }
 }

@@ -2,20 +2,22 @@ public import RondoNN
 public import RondoTensor
 
 /// The hierarchically gated recurrent network: forget gates with a lower bound, real or complex states, an output gate.
-public struct HGRN: TransitionReporting {
+public struct HGRN: LowerBoundedMixer, TransitionReporting {
     /// The shape of an HGRN layer.
     public struct Configuration: MixerConfiguration {
         /// The least value of every forget gate, in 0..<1: upper layers remember longer with larger ones.
         public var lowerBound = 0.0
+        /// Whether the layers of a model that have this learn their lower bounds together.
+        public var learnedBounds = false
         /// Whether states are complex and turn by a learned angle at every position.
         public var complex = false
 
         /// Creates the defaults.
         public init() {}
 
-        /// Refuses bounds outside 0..<1.
+        /// Refuses bounds outside 0..<1, and those that are fixed and learned.
         public func validate(dModel: Int) throws {
-            try requireValue((0..<1).contains(lowerBound), "lower_bound", lowerBound, "at least 0 and below 1")
+            try LowerBound.validate(fixed: lowerBound, isLearned: learnedBounds)
         }
     }
 
@@ -24,7 +26,8 @@ public struct HGRN: TransitionReporting {
         name: "hgrn", title: "HGRN", family: .vectorState,
         summary: "hierarchically gated recurrence: forget gates with a lower bound for each layer",
         equations: """
-            λ = γ + (1 - γ) σ(W_f x + b_f)      γ: lower_bound
+            λ = γ + (1 - γ) σ(W_f x + b_f)      γ: lower_bound, or learned_bounds:
+                                                 γ = P_2 + … + P_k in layer k, P = softmax(Γ) over layers
             c = SiLU(W_c x + b_c)                (complex: a pair)
             h = λ e^{iθ} ⊙ h⁻ + (1 - λ) ⊙ c     (θ = 0 unless complex)
             y = W_o LN(SiLU(W_g x + b_g) ⊙ [Re h, Im h])
@@ -32,8 +35,9 @@ public struct HGRN: TransitionReporting {
         source: "Qin, Yang and Zhong, Hierarchically gated recurrent neural network, 2023",
         complexity: "sequence O(T D²) products and a scan O(T D); step O(D²); state D (complex 2 D)",
         notes:
-            "The paper learns the lower bounds of all layers together, as a cumulated softmax over layers; here each "
-            + "layer has its own fixed one, which a list of layers can set.")
+            "In the paper all layers have learned_bounds: upper layers remember longer. Each holds its row of Γ; the "
+            + "lowest layer's bound is 0, also that of a layer alone. A list of layers can give each a fixed one "
+            + "instead.")
 
     /// Shapes for laws and documentation.
     public static let examples: [MixerExample<Configuration>] = [
@@ -50,6 +54,8 @@ public struct HGRN: TransitionReporting {
     public var input: Linear
     /// The angles θ `[D]`, if states are complex.
     public var angle: Tensor?
+    /// This layer's row of Γ, `[D]`, if bounds are learned.
+    public var boundLogits: Tensor?
     /// Before the output.
     public var norm: LayerNorm
     /// Back.
@@ -67,10 +73,14 @@ public struct HGRN: TransitionReporting {
         angle =
             try configuration.complex
             ? (Tensor.range(dModel, dtype: dtype) * (-9.21 / Double(dModel))).exp() : nil
+        boundLogits = try configuration.learnedBounds ? Tensor.zeros([dModel], dtype: dtype) : nil
         norm = try LayerNorm(size: parts * dModel, dtype: dtype)
         output = try Linear(
             inputSize: parts * dModel, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
     }
+
+    /// γ if it is fixed.
+    public var fixedBound: Double { configuration.lowerBound }
 
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
@@ -80,20 +90,19 @@ public struct HGRN: TransitionReporting {
     }
 
     /// Forget gate, what is added (one or two parts), output gate.
-    private func gates(_ x: Tensor) throws -> (forget: Tensor, add: [Tensor], gate: Tensor) {
+    private func gates(_ x: Tensor, _ bound: LowerBound) throws -> (forget: Tensor, add: [Tensor], gate: Tensor) {
         let parts = configuration.complex ? 2 : 1
         let all = try input(x)
-        let bound = configuration.lowerBound
-        let forget = try all.sliced(-1, 0..<dModel).sigmoid() * (1 - bound) + bound
+        let forget = try bound.gate(all.sliced(-1, 0..<dModel))
         let candidates = try all.sliced(-1, dModel..<(1 + parts) * dModel).silu().split(parts, axis: -1)
         let gate = try all.sliced(-1, (1 + parts) * dModel..<(1 + 2 * parts) * dModel).silu()
         return (forget, try candidates.map { try (1 - forget) * $0 }, gate)
     }
 
     /// Products for all positions, then a scan.
-    public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+    public func chunk(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor {
         try requireInput(x, state: state)
-        let (forget, add, gate) = try gates(x)
+        let (forget, add, gate) = try gates(x, bound(from: &shared))
         var hidden: Tensor
         if let angle {
             let factors = [try forget * angle.unary(.cos), try forget * angle.unary(.sin)]
@@ -112,7 +121,7 @@ public struct HGRN: TransitionReporting {
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in
-            let (forget, add, gate) = try gates(x)
+            let (forget, add, gate) = try gates(x, boundAlone)
             guard let angle else {
                 state[0] = try forget * state[0] + add[0]
                 return try output(norm(gate * state[0]))
@@ -125,17 +134,21 @@ public struct HGRN: TransitionReporting {
     }
 
     /// λ, turned by θ if complex.
-    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+    public func transitionEigenvalues(
+        _ x: Tensor, state: MixerState, passing shared: SharedValues
+    ) throws -> ComplexTensor {
         try requireInput(x, state: state)
-        let forget = try gates(x).forget
+        var shared = shared
+        let forget = try gates(x, bound(from: &shared)).forget
         guard let angle else { return try ComplexTensor(real: forget) }
         return try ComplexTensor(modulus: forget, angle: angle)
     }
 
-    /// Visits `input`, `angle`, `norm` and `output`.
+    /// Visits `input`, `angle`, `bound_logits`, `norm` and `output`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try input.forEachParameter(under: "input", visit)
         try angle.visit("angle", visit)
+        try boundLogits.visit("bound_logits", visit)
         try norm.forEachParameter(under: "norm", visit)
         try output.forEachParameter(under: "output", visit)
     }

@@ -2,22 +2,24 @@ public import RondoNN
 public import RondoTensor
 
 /// HGRN2: gated linear attention whose keys are what the forget gates let in.
-public struct HGRN2: TransitionReporting {
+public struct HGRN2: LowerBoundedMixer, TransitionReporting {
     /// The shape of an HGRN2 layer.
     public struct Configuration: MixerConfiguration {
         /// The number of heads; each channel's state is as wide as a head.
         public var heads = 4
         /// The least value of every forget gate, in 0..<1.
         public var lowerBound = 0.0
+        /// Whether the layers of a model that have this learn their lower bounds together.
+        public var learnedBounds = false
 
         /// Creates the defaults.
         public init() {}
 
-        /// Refuses heads that do not divide the width, and bounds outside 0..<1.
+        /// Refuses heads that do not divide the width, bounds outside 0..<1, and those that are fixed and learned.
         public func validate(dModel: Int) throws {
             try requireValue(
                 heads >= 1 && dModel % heads == 0, "heads", heads, "a divisor of d_model, which is \(dModel)")
-            try requireValue((0..<1).contains(lowerBound), "lower_bound", lowerBound, "at least 0 and below 1")
+            try LowerBound.validate(fixed: lowerBound, isLearned: learnedBounds)
         }
     }
 
@@ -26,14 +28,17 @@ public struct HGRN2: TransitionReporting {
         name: "hgrn2", title: "HGRN2", family: .matrixState,
         summary: "gated recurrence with a state expanded by outer products; keys are tied to the forget gates",
         equations: """
-            f = γ + (1 - γ) σ(W_f x)                 γ: lower_bound; in heads
+            f = γ + (1 - γ) σ(W_f x)                 γ: lower_bound, or learned_bounds:
+                                                      γ = P_2 + … + P_k in layer k, P = softmax(Γ) over layers
             q = SiLU(W_q x), v = W_v x
             S = Diag(f) S⁻ + (1 - f) vᵀ
             y = W_o RMSNorm(Sᵀ q)
             """,
         source: "Qin et al., HGRN2: Gated linear RNNs with state expansion, 2024",
         complexity: "sequence O(T D (D + chunk)); step O(D²); state D²/H",
-        notes: "The paper learns the lower bounds of all layers together; here each layer has its own fixed one.")
+        notes:
+            "In the paper all layers have learned_bounds. Each holds its row of Γ; the lowest layer's bound is 0, also "
+            + "that of a layer alone. Layers of HGRN and HGRN2 learn theirs together.")
 
     /// Shapes for laws and documentation.
     public static let examples: [MixerExample<Configuration>] = [
@@ -50,6 +55,8 @@ public struct HGRN2: TransitionReporting {
     public let dModel: Int
     /// To queries, forget gates and values, `[3 D, D]`.
     public var input: Linear
+    /// This layer's row of Γ, `[D]`, if bounds are learned.
+    public var boundLogits: Tensor?
     /// Before the output.
     public var norm: RMSNorm
     /// Back, `[D, D]`.
@@ -63,9 +70,13 @@ public struct HGRN2: TransitionReporting {
         self.configuration = configuration
         self.dModel = dModel
         input = try Linear(inputSize: dModel, outputSize: 3 * dModel, bias: false, dtype: dtype, using: &generator)
+        boundLogits = try configuration.learnedBounds ? Tensor.zeros([dModel], dtype: dtype) : nil
         norm = try RMSNorm(size: dModel, dtype: dtype)
         output = try Linear(inputSize: dModel, outputSize: dModel, bias: false, dtype: dtype, using: &generator)
     }
+
+    /// γ if it is fixed.
+    public var fixedBound: Double { configuration.lowerBound }
 
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
@@ -74,24 +85,24 @@ public struct HGRN2: TransitionReporting {
         return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 
-    private func projected(_ x: Tensor) throws -> (q: Tensor, k: Tensor, v: Tensor, logDecay: Tensor) {
+    private func projected(
+        _ x: Tensor, _ bound: LowerBound
+    ) throws -> (q: Tensor, k: Tensor, v: Tensor, logDecay: Tensor) {
         let parts = try input(x).split(3, axis: -1)
-        let bound = configuration.lowerBound
-        // Without a bound the logarithm of the gate is exact also where the gate vanishes.
-        let logDecay = try bound == 0 ? parts[1].logSigmoid() : (parts[1].sigmoid() * (1 - bound) + bound).log()
-        let keys = try (-parts[1]).sigmoid() * (1 - bound)
         let heads = configuration.heads
         return (
-            try parts[0].silu().splittingHeads(heads), try keys.splittingHeads(heads),
-            try parts[2].splittingHeads(heads), try logDecay.splittingHeads(heads)
+            try parts[0].silu().splittingHeads(heads), try bound.entry(parts[1]).splittingHeads(heads),
+            try parts[2].splittingHeads(heads), try bound.logGate(parts[1]).splittingHeads(heads)
         )
     }
 
     /// Chunk by chunk as products of matrices.
-    public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+    public func chunk(_ x: Tensor, state: inout MixerState, shared: inout SharedValues) throws -> Tensor {
         try requireInput(x, state: state)
-        let (q, k, v, logDecay) = try projected(x)
-        let result = try LinearAttention(decay: .vector, keepsIntermediates: v.requiresGradient)([
+        let (q, k, v, logDecay) = try projected(x, bound(from: &shared))
+        // Bounds may be trained alone.
+        let isRecorded = v.requiresGradient || logDecay.requiresGradient
+        let result = try LinearAttention(decay: .vector, keepsIntermediates: isRecorded)([
             q, k, v, state["s"], logDecay,
         ])
         state["s"] = result[1]
@@ -101,8 +112,8 @@ public struct HGRN2: TransitionReporting {
 
     /// One pass over S in place.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        stepper(batch: batch) { x, state in
-            let (q, k, v, logDecay) = try projected(x)
+        sharingStepper(batch: batch) { x, state, shared in
+            let (q, k, v, logDecay) = try projected(x, bound(from: &shared))
             let o = try LinearAttention(decay: .vector).step(q: q, k: k, v: v, g: logDecay, state: &state["s"])
             return try output(norm(o.joiningHeads()))
         }
@@ -111,7 +122,7 @@ public struct HGRN2: TransitionReporting {
     /// The equations, position by position.
     public func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try scanning(x, state: &state) { x, state in
-            let (q, k, v, logDecay) = try projected(x)
+            let (q, k, v, logDecay) = try projected(x, boundAlone)
             let o = try LinearAttentionEquations.step(q: q, k: k, v: v, decay: logDecay.exp(), state: &state["s"])
             return try output(norm(o.joiningHeads()))
         }
@@ -121,14 +132,18 @@ public struct HGRN2: TransitionReporting {
     public func blockCount(ofParameter path: String) -> Int { path == "input.weight" ? 3 : 1 }
 
     /// f, one for each key channel.
-    public func transitionEigenvalues(_ x: Tensor, state: MixerState) throws -> ComplexTensor {
+    public func transitionEigenvalues(
+        _ x: Tensor, state: MixerState, passing shared: SharedValues
+    ) throws -> ComplexTensor {
         try requireInput(x, state: state)
-        return try ComplexTensor(real: projected(x).logDecay.exp().joiningHeads())
+        var shared = shared
+        return try ComplexTensor(real: projected(x, bound(from: &shared)).logDecay.exp().joiningHeads())
     }
 
-    /// Visits `input`, `norm` and `output`.
+    /// Visits `input`, `bound_logits`, `norm` and `output`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try input.forEachParameter(under: "input", visit)
+        try boundLogits.visit("bound_logits", visit)
         try norm.forEachParameter(under: "norm", visit)
         try output.forEachParameter(under: "output", visit)
     }
