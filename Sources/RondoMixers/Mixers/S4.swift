@@ -142,21 +142,24 @@ public struct S4: SequenceMixer {
         return try perChannel().kernel(length: length)
     }
 
+    /// What follows the convolution y of some inputs.
+    func output(_ y: Tensor, _ x: Tensor) throws -> Tensor { try mixing(y + skip * x) }
+
     /// Blocks of the convolution, joined by their states.
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
         var states = state[0]
-        let u = try perChannel().system()(x, state: &states).squeezed(-1) + skip * x
+        let y = try perChannel().system()(x, state: &states).squeezed(-1)
         state[0] = states
         state.advance(by: x.shape[1])
-        return try mixing(u)
+        return try output(y, x)
     }
 
     /// The convolution with the kernel of the whole length, made from its generating function.
     public func parallel(_ x: Tensor) throws -> Tensor {
         try requireInput(x, state: initialState(batch: x.shape.first ?? 0))
         guard x.shape[1] > 0 else { return x }
-        return try mixing(LongConvolution()([x, kernel(length: x.shape[1])])[0] + skip * x)
+        return try output(LongConvolution()([x, kernel(length: x.shape[1])])[0], x)
     }
 
     /// The recurrence of the source in O(N), position by position.
@@ -166,7 +169,7 @@ public struct S4: SequenceMixer {
             let parts = try state[0].split(2, axis: -1)
             let s = try channels.advance(ComplexTensor(parts[0], parts[1]), input: x.expanded(at: 2))
             state[0] = try Tensor.concatenate([s.real, s.imaginary], axis: -1)
-            return try mixing((channels.readout * s).real.sum([-1]) * 2 + skip * x)
+            return try output((channels.readout * s).real.sum([-1]) * 2, x)
         }
     }
 

@@ -40,10 +40,7 @@ public struct Bidirectional: Module {
         let ahead = try forward.parallel(x)
         let behind = try x.reversingTime(lengths: lengths)
         let both = try Tensor.concatenate([ahead, backward.parallel(behind).reversingTime(lengths: lengths)], axis: 2)
-        guard lengths.contains(where: { $0 != x.shape[1] }) else { return both }
-        let counts = lengths.flatMap { length in (0..<x.shape[1]).map { $0 < length ? 1.0 : 0 } }
-        let inside = try Tensor(counts, shape: [lengths.count, x.shape[1], 1]).cast(to: both.dtype)
-        return try Tensor.select(inside, both, Tensor.zeros([], dtype: both.dtype))
+        return try both.clearing(beyond: lengths)
     }
 
     /// Reads a piece after what `state` has seen, with some positions after it in view.
@@ -78,16 +75,31 @@ extension Tensor {
     /// - Returns: A tensor of the same shape.
     /// - Throws: `RondoError` of code `outOfRange` if a length is not in `0...time`, or if their number is not the batch.
     public func reversingTime(lengths: [Int]) throws -> Tensor {
-        guard rank >= 2, lengths.count == shape[0], lengths.allSatisfy({ (0...shape[1]).contains($0) }) else {
-            throw RondoError(
-                .outOfRange,
-                "reversingTime: rows of shape \(shape) need as many lengths, each within the second extent; got \(lengths)"
-            )
-        }
+        try requireLengths(lengths, "reversingTime")
         let (batch, time) = (shape[0], shape[1])
         let places = (0..<batch).flatMap { row in
             (0..<time).map { Int32(row * time + ($0 < lengths[row] ? lengths[row] - 1 - $0 : $0)) }
         }
         return try reshaped([batch * time] + shape.dropFirst(2)).takingRows(Tensor(places)).reshaped(shape)
+    }
+
+    /// Rows `[batch, time, features]` with zeros beyond their lengths, whatever stood there.
+    ///
+    /// - Throws: `RondoError` of code `outOfRange` if a length is not in `0...time`, or if their number is not the batch.
+    func clearing(beyond lengths: [Int]) throws -> Tensor {
+        try requireLengths(lengths, "lengths of rows")
+        guard lengths.contains(where: { $0 != shape[1] }) else { return self }
+        let counts = lengths.flatMap { length in (0..<shape[1]).map { $0 < length ? 1.0 : 0 } }
+        let inside = try Tensor(counts, shape: [lengths.count, shape[1], 1]).cast(to: dtype)
+        return try Tensor.select(inside, self, Tensor.zeros([], dtype: dtype))
+    }
+
+    private func requireLengths(_ lengths: [Int], _ operation: String) throws {
+        guard rank >= 2, lengths.count == shape[0], lengths.allSatisfy({ (0...shape[1]).contains($0) }) else {
+            throw RondoError(
+                .outOfRange,
+                "\(operation): rows of shape \(shape) need as many lengths, each within the second extent; got \(lengths)"
+            )
+        }
     }
 }

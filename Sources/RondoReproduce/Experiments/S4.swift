@@ -30,6 +30,12 @@ extension Experiment {
             .quick(
                 "near-linear-kernel", "The kernel's time grows about linearly",
                 paper: "O(N + L) up to logarithms instead of O(N² L).", run: S4Parts.speed),
+            .quick(
+                "both-directions", "Two kernels in one convolution read both directions",
+                paper: """
+                    Bidirectional tasks use two kernels of the same dynamics, one of which reads the sequence reversed \
+                    (the official code; no figures of its own).
+                    """, run: S4Parts.bothDirections),
             .full(
                 "memory-from-hippo", "HiPPO dynamics remember what random ones forget",
                 paper: """
@@ -167,6 +173,48 @@ private enum S4Parts {
                         name: name, points: zip(lengths, times).map { CurvePoint(Double($0), $1 * 1000) },
                         style: .points)
                 }))
+    }
+
+    static func bothDirections(_ trial: inout Trial) throws {
+        var configuration = S4.Configuration()
+        (configuration.stateSize, configuration.mixing) = (64, .none)
+        let (width, length) = (4, 512)
+        let layer = try BidirectionalS4(configuration, dModel: width, dtype: .float64, using: &trial.generator)
+        let x = try trial.generator.normal([1, length, width], dtype: .float64)
+        func recurrence(_ mixer: S4, _ x: Tensor) throws -> Tensor {
+            var state = try mixer.initialState(batch: 1)
+            return try mixer.reference(x, state: &state) - mixer.skip * x
+        }
+        // From the end, what lies behind a position is what the recurrence gave at the one before.
+        let reversed = try recurrence(layer.backward, x.reversingTime(lengths: [length])).reversingTime(lengths: [
+            length
+        ])
+        let ahead = try reversed.sliced(1, 1..<length).padded(1, before: 0, after: 1)
+        let expected = try recurrence(layer.forward, x) + ahead + layer.forward.skip * x
+        trial.check(
+            "one convolution against O(N) steps from either end", try layer(x).relativeDifference(from: expected),
+            .atMost(1e-8))
+
+        let bits = FutureBits()
+        try trial.record("both-directions", bits)
+        configuration.mixing = .gatedLinear
+        let causal = try bits.train("causal S4", outputs: bits.width, trial) {
+            try S4(configuration, dModel: bits.width, dtype: .float32, using: &$0)
+        } read: { layer, x, _ in
+            try layer.parallel(x)
+        }
+        let both = try bits.train("S4 in both directions", outputs: bits.width, trial) {
+            try BidirectionalS4(configuration, dModel: bits.width, using: &$0)
+        } read: {
+            try $0($1, lengths: $2)
+        }
+        trial.check(
+            "accuracy of the bit 3 later, causal", try bits.accuracy(of: causal, seed: trial.seed),
+            .within(0.47...0.53))
+        trial.check("accuracy, both directions", try bits.accuracy(of: both, seed: trial.seed), .atLeast(0.999))
+        trial.check(
+            "accuracy, both directions, rows of 8 to 20 positions",
+            try bits.accuracy(of: both, ragged: true, seed: trial.seed), .atLeast(0.999))
     }
 
     static func memory(_ trial: inout Trial) throws {

@@ -116,11 +116,21 @@ struct StructuredDynamics: Module {
             (re, im) = (projected.real.values, projected.imaginary.values)
         }
         input = try Tensor.stack(isReal ? [repeated(re)] : [repeated(re), repeated(im)])
-        // A standard complex normal has half its variance in each part.
-        readout = try generator.normal(
-            [isReal ? 1 : 2, width, half], deviation: isReal ? 1 : 0.5.squareRoot(), dtype: dtype)
+        readout = try Self.randomReadout([isReal ? 1 : 2, width, half], dtype: dtype, using: &generator)
         logStep = try generator.uniform(
             [width], low: Scalar.log(steps.lowerBound), high: Scalar.log(steps.upperBound), dtype: dtype)
+    }
+
+    /// Standard normal numbers; a complex one has half its variance in each part.
+    private static func randomReadout(
+        _ shape: [Int], dtype: DType, using generator: inout Generator
+    ) throws -> Tensor {
+        try generator.normal(shape, deviation: shape[0] == 1 ? 1 : 0.5.squareRoot(), dtype: dtype)
+    }
+
+    /// Another C, drawn as the first one was.
+    func randomReadout(using generator: inout Generator) throws -> Tensor {
+        try Self.randomReadout(readout.shape, dtype: readout.dtype, using: &generator)
     }
 
     /// Λ `[copies, N / 2]`.
