@@ -79,6 +79,7 @@ public struct Conformance: Sendable {
     }
 
     private func run<Mixer>(_ law: Law, _ subject: Subject<Mixer>, _ findings: inout Findings) throws {
+        findings.allowsJumps = subject.mixer.hasThresholds
         switch law {
         case .split: try subject.split(&findings)
         case .step: try subject.step(&findings)

@@ -7,11 +7,14 @@ struct Findings {
     var error = 0.0
     var tolerance = 0.0
     var failure: String?
+    /// Whether the values compared jump at thresholds, about which rounding decides now and then.
+    var allowsJumps = false
 
     /// Compares tensors within rounding.
     ///
     /// The one formula of all laws: `8 · ε · depth · √length`, relative to the largest magnitude expected, at least 1.
-    /// Rounding errors of a sum of `length` terms grow like its root; `depth` operations lie one after the other.
+    /// Rounding errors of a sum of `length` terms grow like its root; `depth` operations lie one after the other. With
+    /// thresholds, one element in a thousand may be wholly different.
     mutating func compare(
         _ actual: Tensor, _ expected: Tensor, length: Int, depth: Int = 16, scale: Double = 1,
         _ what: @autoclosure () -> String
@@ -25,8 +28,13 @@ struct Findings {
         let found = try actual.detached().cast(to: .float64).array(of: Double.self)
         let wanted = try expected.detached().cast(to: .float64).array(of: Double.self)
         let magnitude = wanted.reduce(1) { max($0, $1.isFinite ? abs($1) : 0) }
+        var jumps = allowsJumps ? found.count / 1000 : 0
         for (index, (a, b)) in zip(found, wanted).enumerated() where a != b {
             let difference = abs(a - b) / magnitude
+            if jumps > 0, difference > limit {
+                jumps -= 1
+                continue
+            }
             error = max(error, difference.isNaN ? .infinity : difference)
             if !(difference <= limit) {
                 return fail(

@@ -9,7 +9,7 @@ public enum Law: String, Sendable, Codable, CaseIterable {
     /// All forms are the equations, for random and for trained-looking parameters.
     case reference
     /// Derivatives of inputs, parameters and initial state, through outputs and final state, are the equations' and
-    /// those of differences.
+    /// those of differences (with thresholds, the equations' alone: ``SequenceMixer/hasThresholds``).
     case gradients
     /// The future, even NaN, does not change a bit of the past.
     case causality

@@ -47,7 +47,8 @@ extension Subject {
                 try findings.compare(a, b, length: length, scale: 4, "\(name): derivative of \(operand)")
             }
         }
-        if dtype == .float64 { try compareWithDifferences(expected, &findings) }
+        // Surrogates are not what differences give; the equations, as recorded, define them.
+        if dtype == .float64, !mixer.hasThresholds { try compareWithDifferences(expected, &findings) }
     }
 
     /// Along random directions, operand by operand.

@@ -12,7 +12,7 @@ extension FusedCase {
         ] {
             let shape = Shape(batch: batch, time: time, channels: channels)
             cases += try diagonal(dtype, shape, &generator) + complex(dtype, shape, &generator)
-            cases += try maxPlus(dtype, shape, &generator)
+            cases += try maxPlus(dtype, shape, &generator) + spiking(dtype, shape, &generator)
         }
         for (batch, time, gates, width) in [
             (1, 1, 1, 1), (2, 5, 3, 7), (1, 66, 2, 33), (2, 130, 5, 64), (2, 3, 1, 300),
@@ -71,6 +71,23 @@ extension FusedCase {
             shape.fused("complexDiagonalScan, constant", ComplexDiagonalScan(), constant + rest),
             shape.fused("complexDiagonalScan of views", ComplexDiagonalScan(), [a[0], timeMajor] + rest),
         ]
+    }
+
+    /// Eighths, which potentials keep exactly for some time, so that kernel and reference meet the same ties.
+    private static func spiking(_ dtype: DType, _ shape: Shape, _ generator: inout Generator) throws -> [FusedCase] {
+        func eighths(_ shape: [Int]) throws -> Tensor {
+            try (generator.normal(shape, dtype: dtype) * 12).unary(.floor) * 0.125
+        }
+        let (x, v) = (try eighths(shape.sequence), try eighths(shape.state))
+        let timeMajor = try x.transposed(0, 1).contiguous().transposed(0, 1)
+        return [
+            (LeakyIntegrateAndFire(), [x, v]), (LeakyIntegrateAndFire(threshold: 0.5, sharpness: 1.5), [timeMajor, v]),
+            (LeakyIntegrateAndFire(tau: 1), [x, v]), (LeakyIntegrateAndFire(tau: 4), [x, v]),
+        ].map { operation, inputs in
+            var fused = shape.fused("leakyIntegrateAndFire", operation, inputs)
+            fused.hasSurrogate = true
+            return fused
+        }
     }
 
     /// Inputs whose fractions tell the position they come from, so that differences never meet a tie.

@@ -7,6 +7,8 @@ struct FusedCase: Sendable, CustomStringConvertible {
     var inputs: [Tensor]
     /// Terms summed into one result, for the tolerance.
     var length: Int
+    /// Whether the operation defines its derivative instead of having one.
+    var hasSurrogate = false
 
     var description: String { "\(name) \(inputs.map(\.shape))" }
 

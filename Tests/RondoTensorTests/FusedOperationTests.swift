@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func derivativesEqualDifferences() throws {
-        for fused in try FusedCase.all(.float64) where fused.isSmall {
+        for fused in try FusedCase.all(.float64) where fused.isSmall && !fused.hasSurrogate {
             for mode in [FusedMode.kernel, .reference] {
                 let mismatch = try GradientCheck.mismatch(fused.inputs) { try fused.operation($0, mode: mode) }
                 #expect(mismatch == nil, "\(fused) (\(mode))")

@@ -30,6 +30,7 @@ import Testing
         Scan(operation: DiagonalScan(channelsPerGate: 32), sequences: 2, states: 1, channelsPerGate: 32),
         Scan(operation: ComplexDiagonalScan(), sequences: 4, states: 2),
         Scan(operation: MaxPlusScan(), sequences: 2, states: 1),
+        Scan(operation: LeakyIntegrateAndFire(threshold: 0.2), sequences: 1, states: 1),
     ]
 
     @Test(arguments: scans) func splittingASequenceChangesNothing(_ scan: Scan) throws {
@@ -112,6 +113,45 @@ import Testing
             inputs[bad] = try inputs[bad] * .nan
             #expect(try MaxPlusScan()(inputs, mode: mode)[1].array(of: Float.self).allSatisfy(\.isNaN))
         }
+    }
+
+    /// torch's derivatives of the same loop, with a step function whose derivative is that of the sigmoid of 4 z.
+    @Test(arguments: [FusedMode.kernel, .reference]) func spikesHaveSurrogateDerivatives(_ mode: FusedMode) throws {
+        let inputs = try [
+            Tensor([0.5, 1.5, 1.75, -0.5, 2.5, 0.75, 1.25], shape: [1, 7, 1]), Tensor([0.25], shape: [1, 1]),
+        ]
+        let (outputs, pullback) = try valuesAndPullback(of: inputs) { try LeakyIntegrateAndFire()($0, mode: mode) }
+        #expect(try outputs[0].array(of: Double.self) == [0, 0, 1, 0, 1, 0, 0])
+        #expect(try outputs[1].array(of: Double.self) == [0.8125])
+        let cotangents = try [Tensor([1.0, 2, -1, 3, 1, -2, 1.5], shape: [1, 7, 1]), Tensor([0.5], shape: [1, 1])]
+        let gradients = try pullback(cotangents).map { try $0.array(of: Double.self) }
+        let expected = [
+            [
+                0.551_933_275_774_782_1, 0.823_451_685_369_131_2, -0.322_169_291_162_523_5, 0.274_892_052_226_335_4,
+                0.470_007_424_403_189, 0.171_427_624_462_288_4, 0.903_684_981_285_442_1,
+            ], [0.551_933_275_774_782_1],
+        ]
+        for (found, wanted) in zip(gradients, expected) {
+            #expect(zip(found, wanted).allSatisfy { abs($0 - $1) < 1e-14 })
+        }
+    }
+
+    @Test(arguments: [FusedMode.kernel, .reference]) func potentialsMayBeInfiniteOrNoNumber(_ mode: FusedMode) throws {
+        let x = try Tensor([Float.infinity, 0, -.infinity, 1, .nan, 3], shape: [1, 6, 1])
+        let fired = try LeakyIntegrateAndFire()([x, Tensor.zeros([1, 1])], mode: mode)
+        let spikes = try fired[0].array(of: Float.self)
+        #expect(spikes[..<4] == [1, 0, 0, 0] && spikes[4...].allSatisfy(\.isNaN))
+        #expect(try fired[1].array(of: Float.self)[0].isNaN)
+    }
+
+    @Test func constantsThatMakeNoNeuronAreRefused() throws {
+        let (x, v) = (try Tensor.zeros([1, 2, 3]), try Tensor.zeros([1, 3]))
+        for neuron in [
+            LeakyIntegrateAndFire(tau: 0.5), .init(threshold: 0), .init(sharpness: -1), .init(tau: .nan),
+        ] {
+            #expect(try rondoError { _ = try neuron([x, v]) }.code == .invalidArgument)
+        }
+        #expect(try rondoError { _ = try LeakyIntegrateAndFire()([x, x]) }.code == .shapeMismatch)
     }
 
     @Test func shapesThatDoNotFitAreRefused() throws {

@@ -54,6 +54,17 @@ void rk_max_plus_scan_gradient(rk_type type, size_t time, size_t channels, size_
                                bool constant, const void *f, size_t f_time, const void *m0, const void *m,
                                const void *g, size_t g_time, void *dm0, void *df, void *di);
 
+/// h[t] = keep v[t - 1] + gain x[t], s[t] = h[t] >= threshold (1 or 0; NaN if h is), v[t] = s[t] ? 0 : h[t]. `v` holds
+/// the first v and becomes the last one.
+void rk_spiking_scan(rk_type type, size_t time, size_t channels, size_t begin, size_t end, bool stream, double keep,
+                     double gain, double threshold, const void *x, size_t x_time, void *h, void *s, void *v);
+
+/// With the surrogate f = sigmoid(sharpness (h - threshold)) in the place of s, and resets as if they were constants:
+/// dh[t] = g[t] f'[t] + (s[t] ? 0 : keep dh[t + 1]), dx = gain dh. `dv` is as dh0 above.
+void rk_spiking_scan_gradient(rk_type type, size_t time, size_t channels, size_t begin, size_t end, bool stream,
+                              double keep, double gain, double threshold, double sharpness, const void *h,
+                              const void *g, size_t g_time, void *dx, void *dv);
+
 #ifdef __cplusplus
 }
 #endif

@@ -412,3 +412,74 @@ static void k_max_plus_scan_gradient(size_t time, size_t channels, size_t begin,
     }
     finish_stream(stream);
 }
+
+// --- leaky integrate and fire -----------------------------------------------------------------------
+
+RK_INLINE void spiking_strip(const int width, bool stream, size_t count, size_t steps, size_t channels, T keep, T gain,
+                             T threshold, const T *x, size_t x_time, T *h, T *s, T *v) {
+    V state[SCAN_WIDE];
+    for (int w = 0; w < width; w++) state[w] = strip_load(width, v, w, count);
+    for (size_t t = 0; t < steps; t++, x += x_time, h += channels, s += channels)
+        for (int w = 0; w < width; w++) {
+            V potential = keep * state[w] + gain * strip_load(width, x, w, count);
+            I fires = potential >= threshold, isNumber = potential == potential;
+            strip_put(width, stream, h, w, count, potential);
+            strip_put(width, stream, s, w, count, fires ? v_set(1) : (isNumber ? v_set(0) : potential));
+            state[w] = fires ? v_set(0) : potential;
+        }
+    for (int w = 0; w < width; w++) strip_store(width, v, w, count, state[w]);
+}
+
+static void k_spiking_scan(size_t time, size_t channels, size_t begin, size_t end, bool stream, double keep,
+                           double gain, double threshold, const void *input, size_t x_time, void *potentials,
+                           void *spikes, void *state) {
+    const T *x = input;
+    T *h = potentials, *s = spikes, *v = state;
+    stream = stream && is_aligned(h, channels, begin, end) && is_aligned(s, channels, begin, end);
+    for (size_t start = 0; start < time; start += SCAN_RUN) {
+        size_t steps = run_steps(time, start), row = start * channels;
+#define STRIP(width, c, count) \
+    spiking_strip(width, stream, count, steps, channels, (T)keep, (T)gain, (T)threshold, x + start * x_time + c, \
+                  x_time, h + row + c, s + row + c, v + c)
+        SCAN_STRIPS(begin, end, STRIP)
+#undef STRIP
+    }
+    finish_stream(stream);
+}
+
+RK_INLINE void spiking_gradient_strip(const int width, bool stream, size_t count, size_t steps, size_t channels,
+                                      T keep, T gain, T threshold, T sharpness, const T *h, const T *g, size_t g_time,
+                                      T *dx, T *carry) {
+    V flow[SCAN_WIDE];
+    for (int w = 0; w < width; w++) flow[w] = strip_load(width, carry, w, count);
+    for (size_t t = steps; t-- > 0;)
+        for (int w = 0; w < width; w++) {
+            V potential = strip_load(width, h + t * channels, w, count);
+            V dh = potential >= threshold ? v_set(0) : flow[w];
+            if (g) {
+                V surrogate = v_sigmoid(sharpness * (potential - threshold));
+                dh += strip_load(width, g + t * g_time, w, count) * (sharpness * surrogate * (1 - surrogate));
+            }
+            strip_put(width, stream, dx + t * channels, w, count, gain * dh);
+            flow[w] = keep * dh;
+        }
+    for (int w = 0; w < width; w++) strip_store(width, carry, w, count, flow[w]);
+}
+
+static void k_spiking_scan_gradient(size_t time, size_t channels, size_t begin, size_t end, bool stream, double keep,
+                                    double gain, double threshold, double sharpness, const void *potentials,
+                                    const void *gradient, size_t g_time, void *dinput, void *dstate) {
+    const T *h = potentials, *g = gradient;
+    T *dx = dinput, *carry = dstate;
+    stream = stream && is_aligned(dx, channels, begin, end);
+    for (size_t start = time ? last_run(time) + SCAN_RUN : 0; start > 0;) {
+        start -= SCAN_RUN;
+        size_t steps = run_steps(time, start), row = start * channels;
+#define STRIP(width, c, count) \
+    spiking_gradient_strip(width, stream, count, steps, channels, (T)keep, (T)gain, (T)threshold, (T)sharpness, \
+                           h + row + c, g ? g + start * g_time + c : NULL, g_time, dx + row + c, carry + c)
+        SCAN_STRIPS(begin, end, STRIP)
+#undef STRIP
+    }
+    finish_stream(stream);
+}

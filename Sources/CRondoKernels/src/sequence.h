@@ -48,7 +48,15 @@
     X(max_plus_scan_gradient, \
       (size_t time, size_t channels, size_t begin, size_t end, bool stream, bool constant, const void *f, \
        size_t f_time, const void *m0, const void *m, const void *g, size_t g_time, void *dm0, void *df, void *di), \
-      (time, channels, begin, end, stream, constant, f, f_time, m0, m, g, g_time, dm0, df, di))
+      (time, channels, begin, end, stream, constant, f, f_time, m0, m, g, g_time, dm0, df, di)) \
+    X(spiking_scan, \
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, double keep, double gain, \
+       double threshold, const void *x, size_t x_time, void *h, void *s, void *v), \
+      (time, channels, begin, end, stream, keep, gain, threshold, x, x_time, h, s, v)) \
+    X(spiking_scan_gradient, \
+      (size_t time, size_t channels, size_t begin, size_t end, bool stream, double keep, double gain, \
+       double threshold, double sharpness, const void *h, const void *g, size_t g_time, void *dx, void *dv), \
+      (time, channels, begin, end, stream, keep, gain, threshold, sharpness, h, g, g_time, dx, dv))
 
 // --- selective_scan.inc.h ---------------------------------------------------------------------------
 

@@ -125,6 +125,13 @@ public protocol SequenceMixer: Module {
     /// optimisers that treat matrices as a whole take them apart.
     func blockCount(ofParameter path: String) -> Int
 
+    /// Whether outputs jump where something crosses a threshold, as spikes do.
+    ///
+    /// Such a mixer has no derivatives: it trains on surrogates, and its ``reference(_:state:)`` defines them, as
+    /// recorded. And where rounding decides about a threshold, other outputs are as right. The conformance suite does
+    /// not ask for the derivatives of differences then, and lets one output in a thousand differ.
+    var hasThresholds: Bool { get }
+
     /// The equations of the source, one position after the other, from primitive operations alone.
     func reference(_ x: Tensor, state: inout MixerState) throws -> Tensor
 }
@@ -140,6 +147,9 @@ extension SequenceMixer {
         var state = try initialState(batch: x.shape[0])
         return try chunk(x, state: &state)
     }
+
+    /// No.
+    public var hasThresholds: Bool { false }
 
     /// One.
     public func blockCount(ofParameter path: String) -> Int { 1 }

@@ -130,15 +130,19 @@ def gss():
     case.save(y, real=state.real, imaginary=state.imag)
 
 
-def lmu(file, d, n, theta, signal, hidden):
-    case = Case(file, d, TIME, memory_size=n, theta=theta, signal_activation=signal, hidden_activation=hidden)
-    functions = {"linear": lambda v: v, "relu": torch.relu, "tanh": torch.tanh, "gelu": F.gelu}
+def legendre_memory(n, theta):
     a = torch.tensor(
         [[(2 * i + 1) / theta * (-1.0 if i < j else (-1.0) ** (i - j + 1)) for j in range(n)] for i in range(n)]
     )
     b = torch.tensor([[(2 * i + 1) * (-1.0) ** i / theta] for i in range(n)])
     matrix = torch.linalg.matrix_exp(a)
-    entry = torch.linalg.solve(a, (matrix - torch.eye(n)) @ b)
+    return matrix, torch.linalg.solve(a, (matrix - torch.eye(n)) @ b)
+
+
+def lmu(file, d, n, theta, signal, hidden):
+    case = Case(file, d, TIME, memory_size=n, theta=theta, signal_activation=signal, hidden_activation=hidden)
+    functions = {"linear": lambda v: v, "relu": torch.relu, "tanh": torch.tanh, "gelu": F.gelu}
+    matrix, entry = legendre_memory(n, theta)
     u = case.x @ case.draw("signal.weight", 1, d).T + case.draw("signal.bias", 1, scale=0.3)
     u = functions[signal](u)
     m, ms = torch.zeros(2, n), []
@@ -148,6 +152,79 @@ def lmu(file, d, n, theta, signal, hidden):
     rows = torch.cat([torch.stack(ms, 1), case.x], -1)
     y = functions[hidden](rows @ case.draw("hidden.weight", d, n + d).T + case.draw("hidden.bias", d, scale=0.3))
     case.save(y, m=m)
+
+
+class Fire(torch.autograd.Function):
+    """The step function with the derivative of the sigmoid of 4 z."""
+
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return (z >= 0).to(z)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        s = torch.sigmoid(4 * ctx.saved_tensors[0])
+        return gradient * 4 * s * (1 - s)
+
+
+def fire(x, v):
+    """Leaky integrate-and-fire along axis 1 of [batch, time, n]: spikes and the last potential, resets detached."""
+    spikes = []
+    for t in range(x.shape[1]):
+        h = v + (x[:, t] - v) / 2
+        spikes.append(Fire.apply(h - 1))
+        v = h * (1 - spikes[-1].detach())
+    return torch.stack(spikes, 1), v
+
+
+def random_batch_norm(size, about, spread):
+    """As after training: running statistics like those of its inputs, scale and shift near 1 and 0."""
+    norm = torch.nn.BatchNorm1d(size).eval()
+    norm.running_mean.copy_(about + 0.2 * spread * torch.randn(size))
+    norm.running_var.copy_((spread * (1 + 0.2 * torch.randn(size))) ** 2)
+    norm.weight.data.copy_(1.5 + 0.2 * torch.randn(size))
+    norm.bias.data.copy_(0.3 * torch.randn(size))
+    return norm
+
+
+def folded(linear, norm):
+    """A linear map and the batch norm after it as one linear map."""
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return scale[:, None] * linear.weight, scale * (linear.bias - norm.running_mean) + norm.bias
+
+
+def spiking_lmu(file, d, n, theta):
+    """The parallel form of spiking LMUFormer's cell: batch norm before each neuron."""
+    case = Case(file, d, TIME, memory_size=n, theta=theta, spiking=True)
+    matrix, entry = legendre_memory(n, theta)
+    signal, hidden = torch.nn.Linear(d, 1), torch.nn.Linear(n + d, d)
+    norms = [
+        random_batch_norm(1, 0.0, 0.5),
+        random_batch_norm(n, torch.cat([torch.full((1,), 0.1), torch.zeros(n - 1)]), 0.15),
+        random_batch_norm(d, 0.0, 0.4),
+    ]
+    along = lambda norm, x: norm(x.transpose(1, 2)).transpose(1, 2)
+    u, signal_potential = fire(along(norms[0], signal(case.x)), torch.zeros(2, 1))
+    m, ms = torch.zeros(2, n), []
+    for t in range(TIME):
+        m = m @ matrix.T + u[:, t] * entry[:, 0]
+        ms.append(m)
+    seen, memory_potential = fire(along(norms[1], torch.stack(ms, 1)), torch.zeros(2, n))
+    rows = torch.cat([seen, case.x], -1)
+    y, hidden_potential = fire(along(norms[2], hidden(rows)), torch.zeros(2, d))
+    for name, linear, norm in [("signal", signal, norms[0]), ("hidden", hidden, norms[2])]:
+        weight, bias = folded(linear, norm)
+        case.put(f"{name}.weight", weight)
+        case.put(f"{name}.bias", bias)
+    scale = norms[1].weight / torch.sqrt(norms[1].running_var + norms[1].eps)
+    case.put("memory_norm", torch.stack([scale, norms[1].bias - scale * norms[1].running_mean]))
+    for spikes in [u, seen, y]:
+        assert 0.05 < spikes.mean() < 0.6, f"{file}: {spikes.mean()}"
+    case.save(
+        y, m=m, signal_potential=signal_potential, memory_potential=memory_potential,
+        hidden_potential=hidden_potential,
+    )
 
 
 def hippo(kind, n):
@@ -190,6 +267,7 @@ s5("s5-bilinear", 3, 4, "bilinear", False)
 gss()
 lmu("lmu", 4, 6, 20.0, "relu", "relu")
 lmu("lmu-tanh", 3, 5, 33.5, "linear", "tanh")
+spiking_lmu("lmu-spiking", 5, 4, 16.0)
 lssl("lssl", 3, 6, 2, "legs", False, 0.5)
 lssl("lssl-learned", 3, 5, 1, "legt", True, 1.0)
 lssl("lssl-euler", 2, 4, 2, "lagt", False, 0.25)
