@@ -146,18 +146,18 @@ extension Experiment {
                 }
             }
         }
-        var accuracy = 0.0
-        while learner.step < limit, accuracy < 0.9999 {
+        var examples = trial.generator
+        try trial.steps(name, upTo: limit) {
             try cutRecurrence()
             let longest = min(32, 4 + learner.step / 10)
-            let length = Int.random(in: 4...longest, using: &trial.generator)
-            let batch = try task.batch(64, length: length, using: &trial.generator)
-            let loss = try learner.step { try $0.loss(batch) }.loss
-            try trial.progress("\(name): step \(learner.step), loss \(Figure.text(loss))")
-            guard learner.step % 100 == 0 else { continue }
+            let length = Int.random(in: 4...longest, using: &examples)
+            let batch = try task.batch(64, length: length, using: &examples)
+            return try learner.step { try $0.loss(batch) }.loss
+        } until: {
             try cutRecurrence()
-            accuracy = try learner.model.score(on: task, length: 256, count: 64, seed: 0x5c0e).accuracy ?? 0
+            return try learner.model.score(on: task, length: 256, count: 64, seed: 0x5c0e).accuracy ?? 0 >= 0.9999
         }
+        trial.generator = examples
         try cutRecurrence()
         return (try learner.model.score(on: task, length: 256, seed: 0x5c0f).accuracy ?? 0, learner.step)
     }

@@ -2,6 +2,35 @@ import RondoData
 import RondoTrain
 
 extension Trial {
+    /// Takes steps of training and shows progress.
+    ///
+    /// - Parameters:
+    ///   - name: What is trained.
+    ///   - limit: The most steps.
+    ///   - step: Takes a step and gives its loss.
+    ///   - isEnough: Asked every hundred steps, if there is something to reach.
+    /// - Throws: what training throws, or the request to stop.
+    func steps(
+        _ name: String, upTo limit: Int, step: () throws -> Double, until isEnough: (() throws -> Bool)? = nil
+    ) throws {
+        let most = isEnough == nil ? "" : "at most "
+        for count in 1..<limit + 1 {
+            let loss = try step()
+            try progress("\(name): step \(count) of \(most)\(limit), loss \(Figure.text(loss))")
+            if count % 100 == 0, try isEnough?() == true { return }
+        }
+    }
+
+    /// A trainer with the trial's seed, whose settings are recorded.
+    private mutating func trainer(
+        _ name: String, on task: any SequenceTask, _ training: TaskTraining
+    ) throws -> TaskTrainer {
+        var training = training
+        training.seed = seed
+        try record(name, training)
+        return try TaskTrainer(task, training)
+    }
+
     /// Trains a model on a task with the trial's seed, records the settings and shows progress.
     ///
     /// - Parameters:
@@ -11,13 +40,8 @@ extension Trial {
     /// - Returns: The trainer at the end.
     /// - Throws: what training throws, or the request to stop.
     mutating func train(_ name: String, on task: any SequenceTask, _ training: TaskTraining) throws -> TaskTrainer {
-        var training = training
-        training.seed = seed
-        try record(name, training)
-        var trainer = try TaskTrainer(task, training)
-        try trainer.run { step, loss in
-            try progress("\(name): step \(step) of \(training.steps), loss \(Figure.text(loss))")
-        }
+        var trainer = try trainer(name, on: task, training)
+        try steps(name, upTo: training.steps) { try trainer.takeStep() }
         return trainer
     }
 
@@ -35,15 +59,11 @@ extension Trial {
         _ name: String, on task: any SequenceTask, _ training: TaskTraining, untilLength length: Int,
         reaches accuracy: Double
     ) throws -> TaskTrainer {
-        var training = training
-        training.seed = seed
-        try record(name, training)
-        var trainer = try TaskTrainer(task, training)
-        while trainer.step < training.steps {
-            let loss = try trainer.takeStep()
-            try progress("\(name): step \(trainer.step) of at most \(training.steps), loss \(Figure.text(loss))")
-            guard trainer.step % 100 == 0 else { continue }
-            if try trainer.score(length: length, count: 64).accuracy ?? 0 >= accuracy { break }
+        var trainer = try trainer(name, on: task, training)
+        try steps(name, upTo: training.steps) {
+            try trainer.takeStep()
+        } until: {
+            try trainer.score(length: length, count: 64).accuracy ?? 0 >= accuracy
         }
         return trainer
     }
