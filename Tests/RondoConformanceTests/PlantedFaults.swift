@@ -7,7 +7,8 @@ import RondoTensor
 enum PlantedFaults {
     static let all: [any PlantedFault.Type] = [
         NoFault.self, DropsState.self, ForgetsMomentum.self, EmptyChunkDecays.self, StepSkipsBias.self,
-        ParallelSkipsBias.self, SkipsFirstBias.self, WrongDerivative.self, PeeksAhead.self, MasksByMultiplying.self,
+        ParallelSkipsBias.self, SkipsFirstBias.self, WrongDerivative.self, WrongSurrogate.self, JumpsWithoutState.self,
+        PeeksAhead.self, MasksByMultiplying.self,
         MixesRows.self, SharesMemory.self, StepperRemembers.self, NamesTwice.self, SeededByProcess.self,
         TakesRowsAsEqual.self, BFloat16State.self, GrowsUndeclared.self, KeepsEveryStep.self, HiddenTensor.self,
         IgnoresLastInput.self, DependsOnThreads.self, Overflows.self,
@@ -207,6 +208,32 @@ enum WrongDerivative: PlantedFault {
 
     static func chunk(_ mixer: TinyRecurrence, _ x: Tensor, _ state: inout MixerState) throws -> Tensor {
         try mixer.run(x, state: &state, scan: TinyScan(hasWrongDerivative: true))
+    }
+}
+
+/// A wrong derivative of a mixer that says it has thresholds, so that differences are no measure: the equations are.
+enum WrongSurrogate: PlantedFault {
+    static let breaks = WrongDerivative.breaks
+    static var hasThresholds: Bool { true }
+
+    static func chunk(_ mixer: TinyRecurrence, _ x: Tensor, _ state: inout MixerState) throws -> Tensor {
+        try WrongDerivative.chunk(mixer, x, &state)
+    }
+}
+
+/// ``DropsState`` of a mixer that says it has thresholds, with which one value in a thousand may differ.
+///
+/// Of the 100,000 positions of `extremes` so few follow the beginning of a piece that they pass as jumps.
+enum JumpsWithoutState: PlantedFault {
+    static let breaks = DropsState.breaks.subtracting([.extremes])
+    static var hasThresholds: Bool { true }
+
+    static func chunk(_ mixer: TinyRecurrence, _ x: Tensor, _ state: inout MixerState) throws -> Tensor {
+        try DropsState.chunk(mixer, x, &state)
+    }
+
+    static func reference(_ mixer: TinyRecurrence, _ x: Tensor, _ state: inout MixerState) throws -> Tensor {
+        try DropsState.reference(mixer, x, &state)
     }
 }
 

@@ -90,6 +90,7 @@ protocol PlantedFault: Sendable {
     /// Exactly the laws that are broken.
     static var breaks: Set<Law> { get }
     static var needsEqualPositions: Bool { get }
+    static var hasThresholds: Bool { get }
     static func initialState(_ mixer: TinyRecurrence, batch: Int) throws -> MixerState
     static func chunk(_ mixer: TinyRecurrence, _ x: Tensor, _ state: inout MixerState) throws -> Tensor
     static func reference(_ mixer: TinyRecurrence, _ x: Tensor, _ state: inout MixerState) throws -> Tensor
@@ -101,6 +102,7 @@ protocol PlantedFault: Sendable {
 extension PlantedFault {
     static var name: String { "\(Self.self)" }
     static var needsEqualPositions: Bool { false }
+    static var hasThresholds: Bool { false }
 
     static func initialState(_ mixer: TinyRecurrence, batch: Int) throws -> MixerState {
         try mixer.initialState(batch: batch)
@@ -141,6 +143,7 @@ struct Faulty<Fault: PlantedFault>: SequenceMixer {
 
     var mixer: TinyRecurrence
     let hidden: Tensor?
+    var hasThresholds: Bool { Fault.hasThresholds }
 
     init(_ configuration: Configuration, dModel: Int, dtype: DType, using generator: inout Generator) throws {
         mixer = try TinyRecurrence(configuration, dModel: dModel, dtype: dtype, using: &generator)
