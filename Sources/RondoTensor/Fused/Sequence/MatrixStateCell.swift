@@ -138,8 +138,10 @@ public struct MatrixStateCell: CPUFusedOperation {
             (queryHeads, keyHeads, keys, size) = (q[2], k[2], k[3], inputs[0].dtype.byteCount)
         }
 
-        /// About how many multiplications a head of a sequence takes.
-        var work: Int { time * keys * values * values }
+        /// About how many vectors a head of a sequence multiplies.
+        ///
+        /// A position of few heads is done before another thread would be awake.
+        var work: Int { time * keys * values * values / 8 }
 
         /// Byte offsets of a head of a sequence; `key`: in an array [batch, time, N, K].
         func offsets(_ index: Int) -> (q: Int, k: Int, v: Int, f: Int, weight: Int, key: Int) {
