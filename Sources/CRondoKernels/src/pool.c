@@ -1,9 +1,10 @@
 // One pool of threads for everything.
 //
-// A job is published by raising `generation`; workers spin on it for a few microseconds, then sleep. A worker joins
-// the open job if it still has a free slot, and the owner returns once the job is closed and all who joined have
-// left; so a worker that wakes late costs nothing. `rk_parallel` hands out indices from one counter. `rk_team` waits
-// for all its ranks, which lets them meet at barriers.
+// A job is published by raising `generation`; workers spin on it for up to about a hundred microseconds, then sleep: the
+// next job of a model mostly comes sooner, and waking takes as long. A worker joins the open job if it still has a free
+// slot, and the owner returns once the job is closed and all who joined have left; so a worker that wakes late costs
+// nothing. `rk_parallel` hands out indices from one counter. `rk_team` waits for all its ranks, which lets them meet at
+// barriers.
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
@@ -13,7 +14,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { MAX_WORKERS = 1023, SPINS_BEFORE_SLEEP = 256, SPINS_BEFORE_YIELD = 4096 };
+enum { MAX_WORKERS = 1023, SPINS_BEFORE_SLEEP = 2000, SPINS_BEFORE_YIELD = 4096 };
 
 struct rk_barrier {
     int size;
