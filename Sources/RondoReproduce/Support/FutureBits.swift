@@ -68,12 +68,11 @@ struct FutureBits: Codable {
             head: try Linear(inputSize: outputs, outputSize: 2, using: &generator), read: read)
         var learner = try Learner(model, optimizer: Experiment.plainAdam(learningRate))
         let whole = Array(repeating: length, count: batchSize)
-        while learner.step < steps {
+        try trial.steps(name, upTo: steps) {
             let batch = try batch(lengths: whole, using: &generator)
-            let outcome = try learner.step {
+            return try learner.step {
                 try Loss.crossEntropy($0(batch.inputs), batch.targets, ignoredTarget: TaskExample.unasked)
-            }
-            try trial.progress("\(name): step \(learner.step), loss \(Figure.text(outcome.loss))")
+            }.loss
         }
         return learner.model
     }

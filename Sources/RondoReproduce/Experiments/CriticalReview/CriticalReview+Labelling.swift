@@ -105,14 +105,13 @@ extension Experiment {
         let model = try FrameLabeller(
             features: sounds.settings.features, width: settings.width, classes: sounds.classes, using: &generator)
         var learner = try Learner(model, optimizer: plainAdam(settings.learningRate))
-        while learner.step < settings.steps {
+        try trial.steps("labelling", upTo: settings.steps) {
             let batch = try sounds.batch(settings.batchSize, using: &generator)
             let rate = settings.schedule.multiplier(step: learner.step, totalSteps: settings.steps)
-            let outcome = try learner.step(rateMultiplier: rate) {
+            return try learner.step(rateMultiplier: rate) {
                 try Loss.ctc(
                     $0(batch.frames, lengths: batch.lengths), targets: batch.labels, inputLengths: batch.lengths)
-            }
-            try trial.progress("step \(learner.step), loss \(Figure.text(outcome.loss))")
+            }.loss
         }
         var test = Generator(seed: trial.seed, stream: 99)
         let batch = try sounds.batch(settings.testSequences, using: &test)
