@@ -76,11 +76,13 @@ extension CheckpointFamily {
                         "'\(part.name)' has elements of type \(dtype?.rawValue ?? "that is unknown here"), should be "
                             + "numbers")
                 }
-                if found != part.shape { problems.append("'\(part.name)' should be \(part.shape), is \(found)") }
+                if found != Array(part.shape) { problems.append("'\(part.name)' should be \(part.shape), is \(found)") }
             }
         }
         // Some programs store a tied head once more. It is not read: the embedding speaks for it, as in transformers.
-        if let head = map.namesWithoutParameter["head.weight"], files.shape(head) == map.shape("embedding.weight") {
+        if let head = map.namesWithoutParameter["head.weight"],
+            files.shape(head) == map.shape("embedding.weight").map(Array.init)
+        {
             used.insert(head)
         }
         problems += files.names.filter { !used.contains($0) }

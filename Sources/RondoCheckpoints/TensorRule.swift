@@ -1,5 +1,5 @@
 import RondoNN
-import RondoTensor
+public import RondoTensor
 
 /// How one parameter of the model is made of the tensors of a file, and back.
 public struct TensorRule: Sendable {
@@ -8,14 +8,14 @@ public struct TensorRule: Sendable {
         /// Its name.
         public var name: String
         /// Its shape.
-        public var shape: [Int]
+        public var shape: Shape
         /// Which of its rows count; all if `nil`.
         ///
         /// Such tensors are only read: nothing is written so.
         public var rows: Range<Int>?
 
         /// Names a tensor.
-        public init(_ name: String, _ shape: [Int], rows: Range<Int>? = nil) {
+        public init(_ name: String, _ shape: Shape, rows: Range<Int>? = nil) {
             self.name = name
             self.shape = shape
             self.rows = rows
@@ -51,7 +51,7 @@ public struct TensorRule: Sendable {
     ///   - read: Gives the tensors of the file.
     /// - Returns: The parameter.
     /// - Throws: `RondoError` when numbers of elements differ, or what `read` throws.
-    func parameter(_ shape: [Int], _ read: (Part) throws -> Tensor) throws -> Tensor {
+    func parameter(_ shape: Shape, _ read: (Part) throws -> Tensor) throws -> Tensor {
         let tensors = try parts.map { part in
             let whole = try read(part)
             return try changed(part.rows.map { try whole.sliced(0, $0) } ?? whole)
@@ -77,13 +77,13 @@ public struct TensorRule: Sendable {
         let rows = try parameter.reshaped([-1, width])
         var start = 0
         return try parts.map { part in
-            let count = part.shape.reduce(1, *) / width
+            let count = part.shape.product / width
             defer { start += count }
             return (part.name, try restored(rows.sliced(0, start..<start + count), part.shape))
         }
     }
 
-    private func restored(_ rows: Tensor, _ shape: [Int]) throws -> Tensor {
+    private func restored(_ rows: Tensor, _ shape: Shape) throws -> Tensor {
         switch change {
         case .none: return try rows.reshaped(shape)
         case .affine(let scale, let offset): return try ((rows - offset) / scale).reshaped(shape)
@@ -97,7 +97,7 @@ public struct TensorRule: Sendable {
 
 /// The rules for all parameters of a model.
 public struct TensorMap: Sendable {
-    private let shapes: [String: [Int]]
+    private let shapes: [String: Shape]
     private let fileShapes: [String: [Int]]
     private var rules: [String: TensorRule] = [:]
     /// Names of plain tensors whose parameter the model does not have.
@@ -114,7 +114,7 @@ public struct TensorMap: Sendable {
     public func fileShape(_ name: String) -> [Int]? { fileShapes[name] }
 
     /// The shape of a parameter; `nil` if the model has none of that path.
-    public func shape(_ parameter: String) -> [Int]? { shapes[parameter] }
+    public func shape(_ parameter: String) -> Shape? { shapes[parameter] }
 
     /// A parameter is a tensor of another name; nothing happens if the model has no such parameter.
     ///
@@ -124,7 +124,7 @@ public struct TensorMap: Sendable {
     ///   - shape: The tensor's shape from the parameter's; the same if `nil`.
     ///   - change: What is done to the elements on the way in.
     public mutating func add(
-        _ parameter: String, _ name: String, shape: (([Int]) -> [Int])? = nil, _ change: TensorRule.Change = .none
+        _ parameter: String, _ name: String, shape: ((Shape) -> Shape)? = nil, _ change: TensorRule.Change = .none
     ) {
         guard let own = shapes[parameter] else {
             namesWithoutParameter[parameter] = name
@@ -152,7 +152,7 @@ public struct TensorMap: Sendable {
     public mutating func addJoined(_ parameters: [String], _ name: String) {
         for (index, parameter) in parameters.enumerated() {
             guard let own = shapes[parameter], let rows = own.first else { continue }
-            let whole = [rows * parameters.count] + own.dropFirst()
+            let whole: Shape = [rows * parameters.count] + own.dropFirst()
             add(parameter, [.init(name, whole, rows: index * rows..<(index + 1) * rows)])
         }
     }

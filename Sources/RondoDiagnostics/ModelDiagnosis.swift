@@ -182,7 +182,7 @@ private struct Reading {
         var start = 0
         for end in bounds {
             try onProgress("reading: position \(start) of \(options.length)")
-            let shape = [rows.count, end - start]
+            let shape: Shape = [rows.count, end - start]
             let inputs = try Tensor(rows.flatMap { $0[start..<end] }, shape: shape)
             let targets = try Tensor(rows.flatMap { $0[start + 1..<end + 1] }, shape: shape)
             let own = try LossByPosition.losses(model.logits(inputs, state: &state), targets)

@@ -77,7 +77,7 @@ public struct StateTrace: Sendable, Codable, Equatable {
             for (name, tensor) in zip(layer.named.paths, layer.named.tensors)
             where !Self.histories.contains(name) && tensor.dtype.isDifferentiable && tensor.count > 0 {
                 try append(
-                    tensor.cast(to: .float64).contiguous().array(of: Double.self), shape: tensor.shape,
+                    tensor.cast(to: .float64).contiguous().array(of: Double.self), shape: Array(tensor.shape),
                     name: "layers.\(index).\(name)", at: position)
             }
         }

@@ -11,6 +11,9 @@ public struct TokenStepper: Sendable {
     private var norm: RowNormalization?
     private var head: RowProduct
     private let batch: Int
+    /// The tokens of the latest call, `[batch]`, and their vectors, `[batch, dModel]`, in memory for the next.
+    private var tokens: Tensor
+    private var vectors = Tensor.empty
     /// What the lowest layer finds, but for the tokens.
     private let beginning: SharedValues
 
@@ -23,6 +26,7 @@ public struct TokenStepper: Sendable {
     public init(_ model: LanguageModel, batch: Int) throws {
         self.model = model
         self.batch = batch
+        tokens = try Tensor.zeros([batch], dtype: .int32)
         steppers = try model.layers.map { try $0.mixer.makeStepper(batch: batch) }
         norms = try model.layers.map { try $0.norm.makeStepper(rows: batch) }
         feedForwardNorms = try model.layers.map { try $0.feedForwardNorm?.makeStepper(rows: batch) }
@@ -41,17 +45,11 @@ public struct TokenStepper: Sendable {
     /// - Returns: Scores, `[batch, vocabSize]`.
     /// - Throws: `RondoError` of code `outOfRange` for a token outside the vocabulary.
     public mutating func callAsFunction(_ tokens: [Int32], state: inout ModelState) throws -> Tensor {
-        guard tokens.count == batch else {
-            throw RondoError(.shapeMismatch, "generate: \(batch) streams need as many tokens, got \(tokens.count)")
-        }
-        if let token = tokens.first(where: { !(0..<model.configuration.vocabSize).contains(Int($0)) }) {
-            throw RondoError(
-                .outOfRange, "generate: token \(token) lies outside 0..<\(model.configuration.vocabSize)")
-        }
-        let tokens = try Tensor(tokens)
-        var x = try model.embedded(model.embedding(tokens))
+        try take(tokens)
+        var x = try takeVectors()
+        defer { vectors = x }
         var shared = beginning
-        shared.tokens = tokens
+        shared.tokens = self.tokens
         for (index, layer) in model.layers.enumerated() {
             try norms[index]?(x)
             let mixed = try steppers[index](
@@ -66,5 +64,24 @@ public struct TokenStepper: Sendable {
         try norm?(x)
         try head(norm?.output ?? x)
         return try model.capped(head.output)
+    }
+
+    private mutating func take(_ tokens: [Int32]) throws {
+        guard tokens.count == batch else {
+            throw RondoError(.shapeMismatch, "generate: \(batch) streams need as many tokens, got \(tokens.count)")
+        }
+        if let token = tokens.first(where: { !(0..<model.configuration.vocabSize).contains(Int($0)) }) {
+            throw RondoError(
+                .outOfRange, "generate: token \(token) lies outside 0..<\(model.configuration.vocabSize)")
+        }
+        try self.tokens.mutateInPlace { memory in tokens.withUnsafeBytes { memory.copyMemory(from: $0) } }
+    }
+
+    /// The vectors of the tokens: moved out of the stepper, so that they have one owner and change in place.
+    private mutating func takeVectors() throws -> Tensor {
+        try vectors.update(takingRows: tokens, of: model.embedding.weight)
+        let own = vectors
+        vectors = .empty
+        return try model.embedded(own)
     }
 }

@@ -36,7 +36,7 @@ public struct Dropout: Sendable, Hashable {
 
     /// Zeros with the probability, 1 / (1 - p) elsewhere.
     public static func mask(
-        _ shape: [Int], _ probability: Double, _ dtype: DType, using generator: inout Generator
+        _ shape: Shape, _ probability: Double, _ dtype: DType, using generator: inout Generator
     ) throws -> Tensor {
         let ones = try Tensor.ones(shape, dtype: dtype)
         return try DropoutOperation(probability: probability, count: ones.count, using: &generator)([ones])[0]

@@ -29,7 +29,7 @@ public struct Embedding: Module {
             throw RondoError(
                 .shapeMismatch, "Embedding: dropping types needs indices [batch, time], got shape \(indices.shape)")
         }
-        let types = [indices.shape[0], weight.shape[0]]
+        let types: Shape = [indices.shape[0], weight.shape[0]]
         let mask = try Dropout.mask(types, probability, vectors.dtype, using: &generator)
         return try vectors * mask.takingAlong(indices, axis: 1).expanded(at: -1)
     }

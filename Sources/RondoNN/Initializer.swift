@@ -30,7 +30,7 @@ public enum Initializer: Sendable, Hashable {
     /// Draws a tensor.
     /// - Throws: ``RondoError`` when the shape has too few axes or the type cannot hold draws.
     public func callAsFunction(
-        _ shape: [Int], dtype: DType = .float32, using generator: inout Generator
+        _ shape: Shape, dtype: DType = .float32, using generator: inout Generator
     ) throws -> Tensor {
         switch self {
         case .uniform(let bound):
@@ -51,7 +51,7 @@ public enum Initializer: Sendable, Hashable {
 
     /// Uniform or normal draws of a deviation.
     private func draw(
-        _ deviation: Double, _ shape: [Int], _ dtype: DType, _ generator: inout Generator
+        _ deviation: Double, _ shape: Shape, _ dtype: DType, _ generator: inout Generator
     ) throws -> Tensor {
         switch self {
         case .xavierUniform, .kaimingUniform:
@@ -61,7 +61,7 @@ public enum Initializer: Sendable, Hashable {
         }
     }
 
-    private static func fans(_ shape: [Int]) throws -> (input: Double, output: Double) {
+    private static func fans(_ shape: Shape) throws -> (input: Double, output: Double) {
         guard shape.count >= 2, !shape.contains(0) else {
             throw RondoError(
                 .shapeMismatch,
@@ -73,7 +73,7 @@ public enum Initializer: Sendable, Hashable {
 
     /// Values beyond two deviations are drawn again until none is left.
     private static func truncatedNormal(
-        _ shape: [Int], _ deviation: Double, _ dtype: DType, _ generator: inout Generator
+        _ shape: Shape, _ deviation: Double, _ dtype: DType, _ generator: inout Generator
     ) throws -> Tensor {
         var x = try generator.normal(shape, dtype: dtype)
         let limit = try Tensor(2, dtype: dtype)
@@ -84,7 +84,7 @@ public enum Initializer: Sendable, Hashable {
     }
 
     private static func orthogonal(
-        _ shape: [Int], _ dtype: DType, _ generator: inout Generator
+        _ shape: Shape, _ dtype: DType, _ generator: inout Generator
     ) throws -> Tensor {
         guard shape.count >= 2 else {
             throw RondoError(.shapeMismatch, "orthogonal: needs a shape with at least two axes, got \(shape)")

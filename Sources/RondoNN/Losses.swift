@@ -24,7 +24,7 @@ public enum Loss {
     public static func logPartition(
         _ logits: Tensor, _ targets: Tensor, ignoredTarget: Int32 = -100
     ) throws -> Tensor {
-        guard Array(logits.shape.dropLast()) == targets.shape, !logits.shape.isEmpty else {
+        guard Shape(logits.shape.dropLast()) == targets.shape, !logits.shape.isEmpty else {
             throw RondoError(
                 .shapeMismatch,
                 "logPartition: logits [..., classes] need targets [...]; got shapes \(logits.shape) and \(targets.shape)"

@@ -18,7 +18,7 @@ public struct LayerNorm: Module {
 
     /// Normalises.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        try Normalization(.layer, epsilon: epsilon)([x, weight] + (bias.map { [$0] } ?? []))[0]
+        try Normalization(.layer, epsilon: epsilon)(x, weight: weight, bias: bias)
     }
 
     /// Visits `weight` and `bias`.
@@ -43,7 +43,7 @@ public struct RMSNorm: Module {
 
     /// Normalises.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        try Normalization(.rms, epsilon: epsilon)([x, weight])[0]
+        try Normalization(.rms, epsilon: epsilon)(x, weight: weight)
     }
 
     /// Visits `weight`.

@@ -33,7 +33,14 @@ public struct ShortConvolution: Module {
 
     /// One position `[batch, channels]`, the history moving on in place; no derivative flows.
     public func step(_ x: Tensor, history: inout Tensor) throws -> Tensor {
-        try CausalConvolution.step(x, weight: weight, bias: bias, history: &history)
+        var output = Tensor.empty
+        try step(x, history: &history, into: &output)
+        return output
+    }
+
+    /// The same, in the memory of a result of before.
+    public func step(_ x: Tensor, history: inout Tensor, into output: inout Tensor) throws {
+        try CausalConvolution.step(x, weight: weight, bias: bias, history: &history, into: &output)
     }
 
     /// One position `[batch, channels]` by the definition.

@@ -19,7 +19,7 @@ public protocol Backend: AnyObject, Sendable {
     func download(_ storage: Storage, offset: Int, to bytes: UnsafeMutableRawBufferPointer) throws
 
     /// Computes a primitive whose result has been found to have `shape` and `dtype`.
-    func evaluate(_ primitive: Primitive, _ inputs: [Tensor], shape: [Int], dtype: DType) throws -> Tensor
+    func evaluate(_ primitive: Primitive, _ inputs: TensorList, shape: Shape, dtype: DType) throws -> Tensor
 
     /// The device's own implementation of a fused operation, or `nil`: then its reference runs.
     func kernel(for operation: any FusedOperation) -> (any FusedKernel)?

@@ -17,7 +17,7 @@ public struct ComplexTensor: Sendable {
     }
 
     /// The extents.
-    public var shape: [Int] { real.shape }
+    public var shape: Shape { real.shape }
 
     /// Sum.
     public static func + (a: ComplexTensor, b: ComplexTensor) throws -> ComplexTensor {
@@ -52,7 +52,7 @@ public struct ComplexTensor: Sendable {
     public func exp() throws -> ComplexTensor { try ComplexTensor(modulus: real.exp(), angle: imaginary) }
 
     /// Sum over axes (all by default).
-    public func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> ComplexTensor {
+    public func sum(_ axes: Shape? = nil, keepingAxes: Bool = false) throws -> ComplexTensor {
         ComplexTensor(
             try real.sum(axes, keepingAxes: keepingAxes), try imaginary.sum(axes, keepingAxes: keepingAxes))
     }

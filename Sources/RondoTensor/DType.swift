@@ -55,7 +55,7 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
     func paddedCount(_ count: Int) -> Int { isQuantized ? blockCount(count) * blockLength : count }
 
     /// The bytes that a dense tensor of a shape takes, or `nil` if that overflows.
-    public func byteCount(shape: [Int]) -> Int? {
+    public func byteCount(shape: some Collection<Int>) -> Int? {
         var bytes = byteCount
         for (axis, extent) in shape.enumerated() {
             let blocks = axis == shape.count - 1 ? blockCount(extent) : extent

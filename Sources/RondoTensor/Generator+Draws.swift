@@ -13,7 +13,7 @@ extension Generator: RandomNumberGenerator {
 
     /// A tensor of draws, uniform in `low..<high`.
     public mutating func uniform(
-        _ shape: [Int], low: Double = 0, high: Double = 1, dtype: DType = .float32
+        _ shape: Shape, low: Double = 0, high: Double = 1, dtype: DType = .float32
     ) throws -> Tensor {
         let type = try dtype.kernelType("uniform")
         return try fill(shape, dtype) { [seed, stream] pointer, first, count in
@@ -23,7 +23,7 @@ extension Generator: RandomNumberGenerator {
 
     /// A tensor of draws from the normal distribution.
     public mutating func normal(
-        _ shape: [Int], mean: Double = 0, deviation: Double = 1, dtype: DType = .float32
+        _ shape: Shape, mean: Double = 0, deviation: Double = 1, dtype: DType = .float32
     ) throws -> Tensor {
         let type = try dtype.kernelType("normal")
         return try fill(shape, dtype) { [seed, stream] pointer, first, count in
@@ -33,13 +33,13 @@ extension Generator: RandomNumberGenerator {
 
     /// Fills a new tensor in pieces: element `i` depends on the position alone, so pieces may run on any thread.
     private mutating func fill(
-        _ shape: [Int], _ dtype: DType, _ draw: (UnsafeMutableRawPointer, UInt64, Int) -> Void
+        _ shape: Shape, _ dtype: DType, _ draw: (UnsafeMutableRawPointer, UInt64, Int) -> Void
     ) throws -> Tensor {
         if drawsZeros {
             _ = try Tensor.possibleByteCount(shape, dtype)
             return try Tensor.zeros([], dtype: dtype).broadcast(to: shape)
         }
-        let count = shape.reduce(1, *)
+        let count = shape.product
         let first = reserve(count)
         return try Tensor(shape: shape, dtype: dtype) { bytes in
             guard let base = bytes.baseAddress else { return }

@@ -1,39 +1,34 @@
-/// Shapes that fit together after broadcasting, aligned at the last axis.
+/// The shape that two fit together into after broadcasting, aligned at the last axis.
 /// - Throws: ``RondoError`` of code `shapeMismatch` naming the operation and the shapes.
-func broadcastShape(_ shapes: [[Int]], _ operation: String) throws -> [Int] {
-    guard var result = shapes.first else { return [] }
-    for shape in shapes.dropFirst() where shape != result {
-        if shape.count > result.count {
-            result.insert(contentsOf: repeatElement(1, count: shape.count - result.count), at: 0)
+func broadcastShape(_ a: Shape, _ b: Shape, _ operation: String) throws -> Shape {
+    if a == b { return a }
+    var result = a
+    if b.count > a.count { result.insert(contentsOf: repeatElement(1, count: b.count - a.count), at: 0) }
+    let leading = result.count - b.count
+    for axis in b.indices where b[axis] != 1 {
+        let (extent, other) = (b[axis], result[leading + axis])
+        guard other == 1 || other == extent else {
+            throw RondoError(
+                .shapeMismatch,
+                "\(operation): shapes \(a) and \(b) do not broadcast: extents \(other) and \(extent) differ at axis "
+                    + "\(axis - b.count); make them equal or one of them 1")
         }
-        let leading = result.count - shape.count
-        for (axis, extent) in shape.enumerated() where extent != 1 {
-            let other = result[leading + axis]
-            guard other == 1 || other == extent else {
-                throw RondoError(
-                    .shapeMismatch,
-                    "\(operation): shapes \(shapes.map { "\($0)" }.joined(separator: " and ")) do not broadcast: "
-                        + "extents \(other) and \(extent) differ at axis \(axis - shape.count); "
-                        + "make them equal or one of them 1")
-            }
-            result[leading + axis] = extent
-        }
+        result[leading + axis] = extent
     }
     return result
 }
 
 /// The shape to which operands are broadcast, mostly that of the first.
-private func broadcastShape(_ operands: [Tensor], _ operation: String) throws -> [Int] {
-    for index in operands.indices where operands[index].shape != operands[0].shape {
-        return try broadcastShape(operands.map(\.shape), operation)
-    }
-    return operands[0].shape
+private func broadcastShape(_ operands: TensorList, _ operation: String) throws -> Shape {
+    var result = operands[0].shape
+    for index in 1..<operands.count { result = try broadcastShape(result, operands[index].shape, operation) }
+    return result
 }
 
 extension Primitive {
     /// Refuses quantised operands, but for what moves whole rows of them or casts them.
     /// - Throws: ``RondoError`` of code `dtypeMismatch`.
-    func requireWholeElements(_ inputs: [Tensor]) throws {
+    func requireWholeElements(_ inputs: TensorList) throws {
         guard let operand = inputs.first(where: { $0.dtype.isQuantized }) else { return }
         let shape = inputs[0].shape
         switch self {
@@ -47,7 +42,7 @@ extension Primitive {
 
     /// The shape and type of the result.
     /// - Throws: ``RondoError`` naming the operation, the shapes and the remedy, when the operands do not fit.
-    func inferred(_ inputs: [Tensor]) throws -> (shape: [Int], dtype: DType) {
+    func inferred(_ inputs: TensorList) throws -> (shape: Shape, dtype: DType) {
         switch self {
         case .unary, .affine, .power, .clamp, .copy, .cumulativeSum, .unaryGradient, .argumentSort:
             return (inputs[0].shape, isIndexing ? .int32 : inputs[0].dtype)
@@ -64,7 +59,7 @@ extension Primitive {
             shape[axis] = 1
             return (shape, .int32)
         case .concatenate(let axis): return (try concatenatedShape(inputs, axis), inputs[0].dtype)
-        case .matmul: return (try matmulShape(inputs[0], inputs[1]), inputs[0].dtype)
+        case .matmul: return (try matmulShape(inputs), inputs[0].dtype)
         case .takeRows: return (inputs[1].shape + inputs[0].shape.dropFirst(), inputs[0].dtype)
         case .takeAlong: return (inputs[1].shape, inputs[0].dtype)
         case .scatterAddRows(let rows):
@@ -78,7 +73,7 @@ extension Primitive {
             shape[axis] = extent
             return (shape, inputs[0].dtype)
         case .reshape(let shape), .broadcast(let shape): return (shape, inputs[0].dtype)
-        case .permute(let axes): return (axes.map { inputs[0].shape[$0] }, inputs[0].dtype)
+        case .permute(let axes): return (axes.mapping { inputs[0].shape[$0] }, inputs[0].dtype)
         case .slice(let axis, _, _, let count):
             var shape = inputs[0].shape
             shape[axis] = count
@@ -91,7 +86,7 @@ extension Primitive {
         return false
     }
 
-    private func requireEqualTypes(_ inputs: [Tensor]) throws {
+    private func requireEqualTypes(_ inputs: TensorList) throws {
         guard inputs.allSatisfy({ $0.dtype == inputs[0].dtype }) else {
             throw RondoError(
                 .dtypeMismatch,
@@ -100,7 +95,7 @@ extension Primitive {
         }
     }
 
-    private func concatenatedShape(_ inputs: [Tensor], _ axis: Int) throws -> [Int] {
+    private func concatenatedShape(_ inputs: TensorList, _ axis: Int) throws -> Shape {
         try requireEqualTypes(inputs)
         var shape = inputs[0].shape
         for other in inputs.dropFirst() {
@@ -115,22 +110,23 @@ extension Primitive {
         return shape
     }
 
-    private func matmulShape(_ a: Tensor, _ b: Tensor) throws -> [Int] {
-        try requireEqualTypes([a, b])
+    private func matmulShape(_ inputs: TensorList) throws -> Shape {
+        try requireEqualTypes(inputs)
+        let (a, b) = (inputs[0], inputs[1])
         guard a.rank >= 2, b.rank >= 2 else {
-            throw mismatch([a, b], "both need at least two axes; add one with expanded(at:)")
+            throw mismatch(inputs, "both need at least two axes; add one with expanded(at:)")
         }
         guard a.shape[a.rank - 1] == b.shape[b.rank - 2] else {
             throw mismatch(
-                [a, b],
+                inputs,
                 "the last extent of the first (\(a.shape[a.rank - 1])) must equal the last but one of the second "
                     + "(\(b.shape[b.rank - 2])); transpose one with transposed()")
         }
-        let leading = try broadcastShape([Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2))], "matmul")
+        let leading = try broadcastShape(Shape(a.shape.dropLast(2)), Shape(b.shape.dropLast(2)), "matmul")
         return leading + [a.shape[a.rank - 2], b.shape[b.rank - 1]]
     }
 
-    private func mismatch(_ inputs: [Tensor], _ remedy: String) -> RondoError {
+    private func mismatch(_ inputs: TensorList, _ remedy: String) -> RondoError {
         let shapes = inputs.map { "\($0.shape)" }.joined(separator: " and ")
         return RondoError(.shapeMismatch, "\(name): shapes \(shapes) do not fit: \(remedy)")
     }

@@ -20,7 +20,7 @@ public enum Primitive: Sendable, Hashable {
     case copy
 
     // Along axes. Reduced axes stay, with extent 1.
-    case reduce(ReduceOperation, axes: [Int])
+    case reduce(ReduceOperation, axes: Shape)
     case cumulativeSum(axis: Int, reverse: Bool)
     case concatenate(axis: Int)
 
@@ -42,9 +42,9 @@ public enum Primitive: Sendable, Hashable {
     case argumentSort(descending: Bool)
 
     // Views: no element moves.
-    case reshape([Int])
-    case permute([Int])
-    case broadcast([Int])
+    case reshape(Shape)
+    case permute(Shape)
+    case broadcast(Shape)
     case slice(axis: Int, start: Int, step: Int, count: Int)
 
     // Transposes of views.

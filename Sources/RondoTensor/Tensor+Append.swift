@@ -9,7 +9,7 @@ extension Tensor {
     /// - Throws: ``RondoError`` when shapes or types do not fit.
     public mutating func append(_ other: Tensor) throws {
         guard rank >= 2, other.rank == rank, other.dtype == dtype, other.shape[0] == shape[0],
-            other.shape.dropFirst(2) == shape.dropFirst(2)
+            other.shape.dropFirst(2).elementsEqual(shape.dropFirst(2))
         else {
             throw RondoError(
                 .shapeMismatch,
@@ -46,7 +46,7 @@ extension Tensor {
             let start = target.pointer + index * entries * row * size
             start.copyMemory(from: start + front * row * size, byteCount: shape[1] * row * size)
         }
-        let strides = [entries * row] + Tensor.contiguousStrides(Array(shape.dropFirst()), dtype)
+        let strides: Shape = [entries * row] + Tensor.contiguousStrides(Shape(shape.dropFirst()), dtype)
         let moved = Tensor(storage: target, dtype: dtype, shape: shape, strides: strides)
         if !isMovable { try CPUBackend.shared.strided(detached(), into: moved) }
         self = moved
@@ -64,7 +64,7 @@ extension Tensor {
     /// Whether the entries of axis 1 lie one after the other, and the tensor begins in the first row of its memory.
     private func hasEntries(_ row: Int) -> Bool {
         row > 0 && shape[0] > 0
-            && Array(strides.dropFirst()) == Tensor.contiguousStrides(Array(shape.dropFirst()), dtype)
+            && Shape(strides.dropFirst()) == Tensor.contiguousStrides(Shape(shape.dropFirst()), dtype)
             && offset % row == 0 && (shape[0] == 1 || strides[0] % row == 0 && offset + shape[1] * row <= strides[0])
     }
 }

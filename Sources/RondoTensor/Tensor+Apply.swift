@@ -2,11 +2,7 @@ extension Tensor {
     /// Computes a primitive and, if derivatives flow through an operand, remembers it.
     ///
     /// This is the only door between tensors and backends.
-    static func apply(_ primitive: Primitive, _ inputs: Tensor...) throws -> Tensor {
-        try apply(primitive, inputs)
-    }
-
-    static func apply(_ primitive: Primitive, _ inputs: [Tensor]) throws -> Tensor {
+    static func apply(_ primitive: Primitive, _ inputs: TensorList) throws -> Tensor {
         try primitive.requireWholeElements(inputs)
         let (shape, dtype) = try primitive.inferred(inputs)
         var result: Tensor
@@ -21,10 +17,22 @@ extension Tensor {
         }
         return result
     }
+
+    static func apply(_ primitive: Primitive, _ a: Tensor) throws -> Tensor {
+        try TensorList.with(a) { try apply(primitive, $0) }
+    }
+
+    static func apply(_ primitive: Primitive, _ a: Tensor, _ b: Tensor) throws -> Tensor {
+        try TensorList.with(a, b) { try apply(primitive, $0) }
+    }
+
+    static func apply(_ primitive: Primitive, _ inputs: [Tensor]) throws -> Tensor {
+        try TensorList.with(inputs) { try apply(primitive, $0) }
+    }
 }
 
 extension Primitive {
-    fileprivate func requireOneDevice(_ inputs: [Tensor]) throws {
+    fileprivate func requireOneDevice(_ inputs: TensorList) throws {
         for index in 1..<inputs.count where inputs[index].storage.backend !== inputs[0].storage.backend {
             throw RondoError(
                 .unavailable,
@@ -40,20 +48,20 @@ extension Primitive {
     }
 
     /// The view that this primitive is, or `nil` when elements must move.
-    fileprivate func view(of inputs: [Tensor], shape: [Int]) -> Tensor? {
+    fileprivate func view(of inputs: TensorList, shape: Shape) -> Tensor? {
         guard isView else { return nil }
         let x = inputs[0]
-        func view(_ strides: [Int], offset: Int = 0) -> Tensor {
+        func view(_ strides: Shape, offset: Int = 0) -> Tensor {
             Tensor(storage: x.storage, dtype: x.dtype, shape: shape, strides: strides, offset: x.offset + offset)
         }
         switch self {
-        case .permute(let axes): return view(axes.map { x.strides[$0] })
+        case .permute(let axes): return view(axes.mapping { x.strides[$0] })
         case .slice(let axis, let start, let step, _):
             var strides = x.strides
             strides[axis] *= step
             return view(strides, offset: start * x.strides[axis])
         case .broadcast:
-            var strides = [Int](repeating: 0, count: shape.count)
+            var strides = Shape(repeating: 0, count: shape.count)
             for (target, axis) in zip((shape.count - x.rank)..<shape.count, 0..<x.rank)
             where x.shape[axis] == shape[target] {
                 strides[target] = x.strides[axis]
@@ -65,11 +73,11 @@ extension Primitive {
     }
 
     /// Strides that show `x` under another shape without moving elements, if there are any.
-    private static func reshapedStrides(_ x: Tensor, to shape: [Int]) -> [Int]? {
+    private static func reshapedStrides(_ x: Tensor, to shape: Shape) -> Shape? {
         if x.isContiguous { return Tensor.contiguousStrides(shape, x.dtype) }
         // Match groups of old axes with groups of new ones that hold the same number of elements.
         let old = x.shape.indices.filter { x.shape[$0] != 1 }
-        var strides = [Int](repeating: 1, count: shape.count)
+        var strides = Shape(repeating: 1, count: shape.count)
         var source = 0
         var target = 0
         while target < shape.count {

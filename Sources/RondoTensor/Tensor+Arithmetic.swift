@@ -94,7 +94,7 @@ extension Tensor {
     ///
     /// No derivative flows to the mask.
     public static func select(_ mask: Tensor, _ a: Tensor, _ b: Tensor) throws -> Tensor {
-        try apply(.select, mask.detached(), a, b)
+        try apply(.select, [mask.detached(), a, b])
     }
 
     /// Matrix product over the last two axes; leading axes are broadcast: `[..., m, k]` times `[..., k, n]`.

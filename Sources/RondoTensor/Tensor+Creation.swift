@@ -3,14 +3,14 @@ internal import CRondoKernels
 extension Tensor {
     /// Creates a dense tensor on the CPU whose bytes `initialize` writes, all of them.
     public init(
-        shape: [Int], dtype: DType, initialize: (UnsafeMutableRawBufferPointer) throws -> Void
+        shape: Shape, dtype: DType, initialize: (UnsafeMutableRawBufferPointer) throws -> Void
     ) throws {
         self = try Tensor.uninitialized(shape, dtype)
         try initialize(UnsafeMutableRawBufferPointer(start: storage.pointer, count: byteCount))
     }
 
     /// A dense tensor of undefined contents on the CPU, to be written through ``mutableBytes``.
-    static func uninitialized(_ shape: [Int], _ dtype: DType) throws -> Tensor {
+    static func uninitialized(_ shape: Shape, _ dtype: DType) throws -> Tensor {
         let storage = try CPUBackend.shared.allocate(byteCount: possibleByteCount(shape, dtype))
         return Tensor(storage: storage, dtype: dtype, shape: shape, strides: contiguousStrides(shape, dtype))
     }
@@ -18,7 +18,7 @@ extension Tensor {
     /// The bytes that a dense tensor takes.
     ///
     /// - Throws: ``RondoError`` for negative extents and for products that overflow.
-    static func possibleByteCount(_ shape: [Int], _ dtype: DType) throws -> Int {
+    static func possibleByteCount(_ shape: Shape, _ dtype: DType) throws -> Int {
         guard shape.allSatisfy({ $0 >= 0 }) else {
             throw RondoError(.invalidArgument, "a tensor cannot have the shape \(shape): extents must not be negative")
         }
@@ -38,7 +38,7 @@ extension Tensor {
     ///   - dtype: The type of the elements.
     /// - Throws: ``RondoError`` of code `shapeMismatch` when the size does not fit.
     public init(
-        borrowing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable, shape: [Int], dtype: DType
+        borrowing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable, shape: Shape, dtype: DType
     ) throws {
         guard bytes.count == dtype.byteCount(shape: shape), shape.allSatisfy({ $0 >= 0 }) else {
             throw RondoError(
@@ -57,12 +57,12 @@ extension Tensor {
 
     /// Creates a tensor from elements in row-major order.
     /// - Throws: ``RondoError`` when the number of elements is not the product of the extents.
-    public init<Element: TensorElement>(_ elements: [Element], shape: [Int]? = nil) throws {
+    public init<Element: TensorElement>(_ elements: [Element], shape: Shape? = nil) throws {
         let shape = shape ?? [elements.count]
-        guard shape.reduce(1, *) == elements.count else {
+        guard shape.product == elements.count else {
             throw RondoError(
                 .shapeMismatch,
-                "a tensor of shape \(shape) has \(shape.reduce(1, *)) elements, \(elements.count) were given")
+                "a tensor of shape \(shape) has \(shape.product) elements, \(elements.count) were given")
         }
         try self.init(shape: shape, dtype: Element.dtype) { bytes in
             elements.withUnsafeBytes { bytes.copyMemory(from: $0) }
@@ -75,7 +75,7 @@ extension Tensor {
     }
 
     /// A tensor whose elements all equal `value`.
-    public static func full(_ shape: [Int], _ value: Double, dtype: DType = .float32) throws -> Tensor {
+    public static func full(_ shape: Shape, _ value: Double, dtype: DType = .float32) throws -> Tensor {
         guard dtype.isDifferentiable else {
             return try full(shape, value, dtype: .float64).cast(to: dtype)
         }
@@ -91,12 +91,12 @@ extension Tensor {
     package static var empty: Tensor { Tensor(storage: placeholder, dtype: .float32, shape: [0], strides: [1]) }
 
     /// A tensor of zeros.
-    public static func zeros(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {
+    public static func zeros(_ shape: Shape, dtype: DType = .float32) throws -> Tensor {
         try full(shape, 0, dtype: dtype)
     }
 
     /// A tensor of ones.
-    public static func ones(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {
+    public static func ones(_ shape: Shape, dtype: DType = .float32) throws -> Tensor {
         try full(shape, 1, dtype: dtype)
     }
 
@@ -188,6 +188,37 @@ extension Tensor {
         }
     }
 
+    /// Replaces each element by a function of it, in place when nobody else sees this memory.
+    ///
+    /// Derivatives do not flow through it.
+    public mutating func update(_ operation: UnaryOperation) throws {
+        let type = try dtype.kernelType(operation.rawValue)
+        try mutateInPlace { _ in }
+        let (target, size) = (self, dtype.byteCount)
+        parallelFor(count, grain: CPUBackend.elementwiseGrain) { range in
+            let start = target.mutableBytes + range.lowerBound * size
+            rk_unary(type, operation.kernel, start, start, range.count)
+        }
+    }
+
+    /// Becomes the rows of a table `[rows, ...]` at int32 indices, in its own memory where type and shape are right.
+    ///
+    /// The type is the table's ``DType/computationType``. Derivatives do not flow through it.
+    ///
+    /// - Throws: ``RondoError`` of code `outOfRange` when an index has no row.
+    public mutating func update(takingRows indices: Tensor, of table: Tensor) throws {
+        guard dtype == table.dtype, shape == indices.shape + table.shape.dropFirst(), table.isContiguous,
+            indices.dtype == .int32, isUniqueAndDense()
+        else {
+            self = try table.detached().takingRows(indices).cast(to: table.dtype.computationType)
+            return
+        }
+        try indices.requireIndices(below: table.shape[0], "takingRows")
+        let indices = try indices.dense()
+        rk_gather_rows(
+            indices.count, byteCount / Swift.max(1, indices.count), table.bytes, indices.int32, mutableBytes)
+    }
+
     private mutating func isUniqueAndDense() -> Bool { isContiguous && isUnique() }
 
     /// Whether no other tensor shares the memory.
@@ -203,7 +234,7 @@ extension Tensor {
 
     /// A dense copy in memory of its own, through which no derivative flows (as through ``contiguous()``).
     public func copied() throws -> Tensor {
-        try storage.backend.evaluate(.copy, [self.detached()], shape: shape, dtype: dtype)
+        try TensorList.with(detached()) { try storage.backend.evaluate(.copy, $0, shape: shape, dtype: dtype) }
     }
 
     /// Stands in for a tensor's storage while it is asked for its owners.

@@ -1,39 +1,40 @@
 extension Tensor {
-    private func reduce(_ operation: ReduceOperation, _ axes: [Int]?, keepingAxes: Bool) throws -> Tensor {
+    private func reduce(_ operation: ReduceOperation, _ axes: Shape?, keepingAxes: Bool) throws -> Tensor {
         let axes =
-            try axes.map { try $0.map { try normalizedAxis($0, operation.rawValue) }.sorted() } ?? Array(0..<rank)
+            try axes.map { try $0.mapping { try normalizedAxis($0, operation.rawValue) }.ascending() }
+            ?? Shape(0..<rank)
         if operation == .maximum || operation == .minimum, axes.contains(where: { shape[$0] == 0 }) {
             throw RondoError(
                 .shapeMismatch, "\(operation.rawValue): shape \(shape) has no elements along the axes \(axes)")
         }
         let kept = axes.isEmpty ? self : try Tensor.apply(.reduce(operation, axes: axes), self)
         guard !keepingAxes else { return kept }
-        return try kept.reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+        return try kept.reshaped(Shape(shape.indices.lazy.filter { !axes.contains($0) }.map { shape[$0] }))
     }
 
     /// Sum over axes (all by default).
-    public func sum(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    public func sum(_ axes: Shape? = nil, keepingAxes: Bool = false) throws -> Tensor {
         try reduce(.sum, axes, keepingAxes: keepingAxes)
     }
 
     /// Mean over axes (all by default).
-    public func mean(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    public func mean(_ axes: Shape? = nil, keepingAxes: Bool = false) throws -> Tensor {
         let total = try sum(axes, keepingAxes: keepingAxes)
         return try total * (Double(Swift.max(total.count, 1)) / Double(Swift.max(count, 1)))
     }
 
     /// Largest element over axes (all by default); among equals the derivative is shared evenly.
-    public func max(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    public func max(_ axes: Shape? = nil, keepingAxes: Bool = false) throws -> Tensor {
         try reduce(.maximum, axes, keepingAxes: keepingAxes)
     }
 
     /// Smallest element over axes (all by default).
-    public func min(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    public func min(_ axes: Shape? = nil, keepingAxes: Bool = false) throws -> Tensor {
         try reduce(.minimum, axes, keepingAxes: keepingAxes)
     }
 
     /// Product over axes (all by default).
-    public func product(_ axes: [Int]? = nil, keepingAxes: Bool = false) throws -> Tensor {
+    public func product(_ axes: Shape? = nil, keepingAxes: Bool = false) throws -> Tensor {
         try reduce(.product, axes, keepingAxes: keepingAxes)
     }
 
@@ -81,7 +82,7 @@ extension Tensor {
 extension Tensor {
     /// Rows of a `[rows, ...]` tensor at int32 indices of any shape: `[indices..., ...]`.
     public func takingRows(_ indices: Tensor) throws -> Tensor {
-        try requireIndices(indices, below: shape.first ?? 0, "takingRows")
+        try indices.requireIndices(below: shape.first ?? 0, "takingRows")
         return try Tensor.apply(.takeRows, self, indices)
     }
 
@@ -89,18 +90,18 @@ extension Tensor {
     public func takingAlong(_ indices: Tensor, axis: Int) throws -> Tensor {
         let axis = try normalizedAxis(axis, "takingAlong")
         try requireAligned(indices, axis, "takingAlong")
-        try requireIndices(indices, below: shape[axis], "takingAlong")
+        try indices.requireIndices(below: shape[axis], "takingAlong")
         return try Tensor.apply(.takeAlong(axis: axis), self, indices)
     }
 
     /// Adds the rows of this `[indices..., ...]` tensor into `rows` rows of zeros at int32 indices.
     public func scatterAddingRows(_ indices: Tensor, rows: Int) throws -> Tensor {
-        guard Array(shape.prefix(indices.rank)) == indices.shape else {
+        guard Shape(shape.prefix(indices.rank)) == indices.shape else {
             throw RondoError(
                 .shapeMismatch,
                 "scatterAddingRows: shape \(shape) does not begin with the indices' shape \(indices.shape)")
         }
-        try requireIndices(indices, below: rows, "scatterAddingRows")
+        try indices.requireIndices(below: rows, "scatterAddingRows")
         return try Tensor.apply(.scatterAddRows(rows: rows), self, indices)
     }
 
@@ -111,7 +112,7 @@ extension Tensor {
             throw RondoError(
                 .shapeMismatch, "scatterAddingAlong: indices have shape \(indices.shape), the values \(shape)")
         }
-        try requireIndices(indices, below: extent, "scatterAddingAlong")
+        try indices.requireIndices(below: extent, "scatterAddingAlong")
         return try Tensor.apply(.scatterAddAlong(axis: axis, extent: extent), self, indices)
     }
 
@@ -125,13 +126,15 @@ extension Tensor {
         }
     }
 
-    private func requireIndices(_ indices: Tensor, below bound: Int, _ operation: String) throws {
-        guard indices.dtype == .int32 else {
-            throw RondoError(.dtypeMismatch, "\(operation): indices must be int32, not \(indices.dtype.rawValue)")
+    /// Refuses what is not the number of a row.
+    /// - Throws: ``RondoError`` of code `dtypeMismatch` or `outOfRange`.
+    func requireIndices(below bound: Int, _ operation: String) throws {
+        guard dtype == .int32 else {
+            throw RondoError(.dtypeMismatch, "\(operation): indices must be int32, not \(dtype.rawValue)")
         }
-        try indices.withUnsafeBytes { bytes in
+        try withUnsafeBytes { bytes in
             for index in bytes.bindMemory(to: Int32.self) where index < 0 || Int(index) >= bound {
-                throw RondoError(.outOfRange, "\(operation): index \(index) lies outside 0..<\(bound) (shape \(shape))")
+                throw RondoError(.outOfRange, "\(operation): index \(index) lies outside 0..<\(bound)")
             }
         }
     }

@@ -2,7 +2,7 @@ extension Tensor {
     /// The same elements, in order, under another shape; one extent may be -1 and is worked out.
     ///
     /// A view where possible, otherwise a dense copy.
-    public func reshaped(_ shape: [Int]) throws -> Tensor {
+    public func reshaped(_ shape: Shape) throws -> Tensor {
         var target = shape
         if let unknown = shape.firstIndex(of: -1) {
             let known = shape.enumerated().filter { $0.offset != unknown }.map(\.element).reduce(1, *)
@@ -23,9 +23,9 @@ extension Tensor {
     }
 
     /// Axes in another order.
-    public func permuted(_ axes: [Int]) throws -> Tensor {
-        let normalized = try axes.map { try normalizedAxis($0, "permuted") }
-        guard normalized.sorted() == Array(0..<rank) else {
+    public func permuted(_ axes: Shape) throws -> Tensor {
+        let normalized = try axes.mapping { try normalizedAxis($0, "permuted") }
+        guard normalized.ascending() == Shape(0..<rank) else {
             throw RondoError(
                 .invalidArgument, "permuted: \(axes) does not name each axis of shape \(shape) exactly once")
         }
@@ -34,7 +34,7 @@ extension Tensor {
 
     /// Two axes exchanged; by default the last two (matrix transpose).
     public func transposed(_ first: Int = -2, _ second: Int = -1) throws -> Tensor {
-        var axes = Array(0..<rank)
+        var axes = Shape(0..<rank)
         axes.swapAt(try normalizedAxis(first, "transposed"), try normalizedAxis(second, "transposed"))
         return try permuted(axes)
     }
@@ -45,16 +45,16 @@ extension Tensor {
     /// result is a view in the same order.
     public func mappingRows(_ body: (Tensor) throws -> Tensor) throws -> Tensor {
         guard rank != 2 else { return try body(self) }
-        let leading = (0..<Swift.max(0, rank - 1)).sorted { (strides[$0], $1) > (strides[$1], $0) }
+        var leading = Shape(0..<Swift.max(0, rank - 1))
+        leading.sort { (strides[$0], $1) > (strides[$1], $0) }
         let order = leading + (rank > 0 ? [rank - 1] : [])
         let ordered = try permuted(order)
-        guard rank > 2, ordered.isContiguous, leading != Array(0..<rank - 1) else {
+        guard rank > 2, ordered.isContiguous, leading != Shape(0..<rank - 1) else {
             let result = try body(reshaped([-1, shape.last ?? 1]))
             return try result.reshaped(shape.dropLast() + [result.shape[1]])
         }
         let result = try body(ordered.reshaped([-1, shape[rank - 1]]))
-        let inverse = order.indices.map { order.firstIndex(of: $0) ?? 0 }
-        return try result.reshaped(ordered.shape.dropLast() + [result.shape[1]]).permuted(inverse)
+        return try result.reshaped(ordered.shape.dropLast() + [result.shape[1]]).permuted(order.inverted)
     }
 
     /// A new axis of extent 1 in front of `axis`.
@@ -81,8 +81,8 @@ extension Tensor {
     }
 
     /// Repeated along axes of extent 1 (and new leading ones) without copying.
-    public func broadcast(to target: [Int]) throws -> Tensor {
-        guard try broadcastShape([shape, target], "broadcast") == target else {
+    public func broadcast(to target: Shape) throws -> Tensor {
+        guard try broadcastShape(shape, target, "broadcast") == target else {
             throw RondoError(.shapeMismatch, "broadcast: shape \(shape) cannot be repeated to \(target)")
         }
         return target == shape ? self : try Tensor.apply(.broadcast(target), self)

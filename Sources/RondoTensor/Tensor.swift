@@ -8,18 +8,18 @@ public struct Tensor: Sendable {
     /// The type of the elements.
     public let dtype: DType
     /// Extents, outermost first; `[]` is a scalar.
-    public let shape: [Int]
+    public let shape: Shape
     /// Distance in elements between neighbours along each axis; 0 where the axis is broadcast.
     ///
     /// It counts the elements with which rows of quantised types are filled up to whole blocks.
-    public let strides: [Int]
+    public let strides: Shape
     /// Position of the first element in the storage, in elements.
     public let offset: Int
     /// How the tensor was made, if derivatives flow through it.
     var link: GradientLink?
 
     init(
-        storage: Storage, dtype: DType, shape: [Int], strides: [Int], offset: Int = 0, link: GradientLink? = nil
+        storage: Storage, dtype: DType, shape: Shape, strides: Shape, offset: Int = 0, link: GradientLink? = nil
     ) {
         self.storage = storage
         self.dtype = dtype
@@ -33,7 +33,7 @@ public struct Tensor: Sendable {
     public var rank: Int { shape.count }
 
     /// The number of elements.
-    public var count: Int { shape.reduce(1, *) }
+    public var count: Int { shape.product }
 
     /// The device that holds the elements.
     public var device: Device { storage.backend.device }
@@ -64,8 +64,8 @@ public struct Tensor: Sendable {
     }
 
     /// Strides, in elements, of a dense row-major array.
-    static func contiguousStrides(_ shape: [Int], _ dtype: DType) -> [Int] {
-        var strides = [Int](repeating: 1, count: shape.count)
+    static func contiguousStrides(_ shape: Shape, _ dtype: DType) -> Shape {
+        var strides = Shape(repeating: 1, count: shape.count)
         for axis in stride(from: shape.count - 2, through: 0, by: -1) {
             // Extents that overflow here belong to a tensor without elements.
             let extent = axis == shape.count - 2 ? dtype.paddedCount(shape[axis + 1]) : shape[axis + 1]

@@ -42,7 +42,7 @@ public enum Evaluator {
         var unused = Generator(seed: 0)
         var (sum, done) = (0.0, 0)
         for window in windows {
-            let shape = [windows.batch, window.time]
+            let shape: Shape = [windows.batch, window.time]
             let (loss, after) = try model.loss(
                 Tensor(window.inputs, shape: shape), Tensor(window.targets, shape: shape), state: state,
                 training: false, using: &unused)

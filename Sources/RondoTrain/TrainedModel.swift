@@ -41,7 +41,7 @@ public enum TrainedModel: Module {
     }
 
     /// What a parameter is to an optimiser.
-    func role(path: String, shape: [Int]) -> ParameterRole {
+    func role(path: String, shape: Shape) -> ParameterRole {
         switch self {
         case .whole(let model): model.role(path: path, shape: shape)
         case .adapted: ParameterRole(path: path, shape: shape)

@@ -78,7 +78,7 @@ extension Trainer {
     func nextBatch(_ next: inout StepInputs) throws -> (inputs: Tensor, targets: Tensor) {
         let window = next.streams.nextWindow()
         if window.resets.contains(true) { next.state = try trained.base.initialState(batch: configuration.batchSize) }
-        let shape = [configuration.batchSize, configuration.windowLength]
+        let shape: Shape = [configuration.batchSize, configuration.windowLength]
         return (try Tensor(window.inputs, shape: shape), try Tensor(window.targets, shape: shape))
     }
 

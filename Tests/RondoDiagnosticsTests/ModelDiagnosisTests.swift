@@ -86,7 +86,7 @@ import Testing
         let eigenvalues = try reporting.transitionEigenvalues(x, state: first)
         _ = try mixer.chunk(x, state: &first)
         _ = try mixer.chunk(x, state: &second)
-        let flat = [1, 1, -1]
+        let flat: Shape = [1, 1, -1]
         let expected = try eigenvalues * ComplexTensor(parts[0].reshaped(flat), parts[1].reshaped(flat))
         for (name, own) in [("real", expected.real), ("imaginary", expected.imaginary)] {
             let after = try (second[name] - first[name]).reshaped(flat)

@@ -85,7 +85,7 @@ private struct MixerVectors {
             let values = try file.withUnsafeBytes(of: name) { bytes in
                 stride(from: 0, to: bytes.count, by: 8).map { bytes.loadUnaligned(fromByteOffset: $0, as: Double.self) }
             }
-            return try Tensor(values, shape: entry.shape)
+            return try Tensor(values, shape: Shape(entry.shape))
         }
     }
 }

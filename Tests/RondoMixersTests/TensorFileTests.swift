@@ -51,6 +51,14 @@ import Testing
         }
     }
 
+    @Test func moreAxesThanATensorHasAreRefused() throws {
+        let shape = [Int](repeating: 1, count: Shape.capacity + 1)
+        let stored = SafetensorsTensor(name: "w", dtype: .uint8, shape: shape, bytes: [1])
+        try SafetensorsFile.write(to: path, tensors: [stored])
+        let file = try TensorFile(path, isForeign: true)
+        #expect(throws: RondoError.self) { try file.tensor("w") }
+    }
+
     @Test func descriptionsThatDoNotFitAreRefused() throws {
         let bytes = SafetensorsTensor(
             name: "w", dtype: .uint8, shape: [2, 72], bytes: [UInt8](repeating: 0, count: 144))

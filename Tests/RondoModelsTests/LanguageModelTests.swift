@@ -20,9 +20,9 @@ import Testing
         return try LanguageModel(configuration, dtype: dtype, using: &generator)
     }
 
-    private func tokens(_ shape: [Int], below limit: Int) throws -> Tensor {
+    private func tokens(_ shape: Shape, below limit: Int) throws -> Tensor {
         var generator = Generator(seed: 8)
-        return try Tensor((0..<shape.reduce(1, *)).map { _ in Int32(generator.next() % UInt64(limit)) }, shape: shape)
+        return try Tensor((0..<shape.product).map { _ in Int32(generator.next() % UInt64(limit)) }, shape: shape)
     }
 
     private func distance(_ a: Tensor, _ b: Tensor) throws -> Double { try (a - b).abs().max().scalar() }

@@ -66,7 +66,7 @@ import Testing
         try model.write(to: folder.path)
         let entries = try zip(model.parameters.paths, model.parameters.tensors).map { name, tensor in
             SafetensorsTensor(
-                name: name, dtype: .float64, shape: tensor.shape,
+                name: name, dtype: .float64, shape: Array(tensor.shape),
                 bytes: try tensor.cast(to: .float64).withUnsafeBytes { Array($0) })
         }
         try SafetensorsFile.write(

@@ -31,9 +31,9 @@ import Testing
         return model
     }
 
-    private func tokens(_ shape: [Int]) throws -> Tensor {
+    private func tokens(_ shape: Shape) throws -> Tensor {
         var generator = Generator(seed: 8)
-        return try Tensor((0..<shape.reduce(1, *)).map { _ in Int32(generator.next() % 23) }, shape: shape)
+        return try Tensor((0..<shape.product).map { _ in Int32(generator.next() % 23) }, shape: shape)
     }
 
     private func logits(_ model: LanguageModel, _ inputs: Tensor) throws -> Tensor {

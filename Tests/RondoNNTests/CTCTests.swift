@@ -19,7 +19,7 @@ import Testing
             let values = try file.withUnsafeBytes(of: name) { bytes in
                 stride(from: 0, to: bytes.count, by: 8).map { bytes.loadUnaligned(fromByteOffset: $0, as: Double.self) }
             }
-            return try Tensor(values, shape: entry.shape)
+            return try Tensor(values, shape: Shape(entry.shape))
         }
         let (frames, labels): ([Int], [[Int32]]) = (
             [9, 7, 4, 9, 3], [[1, 1, 3], [0, 5, 4, 0], [3, 3], [], [5, 5, 1]]

@@ -25,7 +25,7 @@ import Testing
             let values = try file.withUnsafeBytes(of: name) { bytes in
                 stride(from: 0, to: bytes.count, by: 8).map { bytes.loadUnaligned(fromByteOffset: $0, as: Double.self) }
             }
-            return try Tensor(values, shape: file.entry(name).shape)
+            return try Tensor(values, shape: Shape(file.entry(name).shape))
         }
         var layer = try layer()
         try layer.forEachParameter { path, parameter in parameter = try tensor("parameter.\(path)") }

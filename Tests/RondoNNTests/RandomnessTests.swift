@@ -23,7 +23,7 @@ import Testing
 
     @Test func dropoutRepeatsAndMovesOn() throws {
         let dropout = try Dropout(0.5)
-        for shape in [[1], [3], [33, 3], [100]] {
+        for shape in [[1], [3], [33, 3], [100]] as [Shape] {
             var first = Generator(seed: 2)
             var second = Generator(seed: 2)
             let x = try Tensor.ones(shape)
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func initialisersHaveTheirMoments() throws {
-        let shape = [200, 100]
+        let shape: Shape = [200, 100]
         let deviations: [(Initializer, Double)] = [
             (.uniform(bound: 0.3), 0.3 / 3.0.squareRoot()), (.normal(deviation: 0.02), 0.02),
             // A normal cut at two deviations keeps 0.8796 of its deviation.
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func orthogonalMatricesAreOrthonormal() throws {
-        for shape in [[1, 1], [3, 3], [33, 100], [100, 33], [2, 5, 3], [65, 65]] {
+        for shape in [[1, 1], [3, 3], [33, 100], [100, 33], [2, 5, 3], [65, 65]] as [Shape] {
             var generator = Generator(seed: 8)
             let x = try Initializer.orthogonal(gain: 2)(shape, dtype: .float64, using: &generator)
             #expect(x.shape == shape)

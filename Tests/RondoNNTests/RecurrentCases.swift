@@ -49,10 +49,10 @@ struct RecurrentCase: Sendable, CustomStringConvertible {
     func operands(_ dtype: DType) throws -> RecurrentLoop.Operands {
         var generator = Generator(seed: 17)
         let units = heads * width
-        func draw(_ shape: [Int], _ scale: Double = 0.5) throws -> Tensor {
+        func draw(_ shape: Shape, _ scale: Double = 0.5) throws -> Tensor {
             try (generator.normal(shape, dtype: .float64) * scale).cast(to: dtype)
         }
-        func draws(_ shape: [Int]) throws -> Tensor {
+        func draws(_ shape: Shape) throws -> Tensor {
             try generator.uniform(shape, dtype: .float64).less(than: Tensor(0.3, dtype: .float64)).cast(to: dtype)
         }
         let gates = cell.inputGates.count * units

@@ -62,7 +62,7 @@ private struct TorchVectors {
             let values = try file.withUnsafeBytes(of: entry.name) { bytes in
                 stride(from: 0, to: bytes.count, by: 8).map { bytes.loadUnaligned(fromByteOffset: $0, as: Double.self) }
             }
-            return try Tensor(values, shape: entry.shape).cast(to: dtype)
+            return try Tensor(values, shape: Shape(entry.shape)).cast(to: dtype)
         }
     }
 }

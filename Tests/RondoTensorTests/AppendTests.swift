@@ -4,7 +4,7 @@ import Testing
 @Suite struct AppendTests {
     /// Entries too small and too large for the slack that allocations happen to have.
     @Test(arguments: [1, 2, 5], [[3], [16], [4, 20]])
-    func growsFromNothing(batch: Int, entry: [Int]) throws {
+    func growsFromNothing(batch: Int, entry: Shape) throws {
         var generator = Generator(seed: 3)
         var grown = try Tensor.zeros([batch, 0] + entry)
         var pieces: [Tensor] = []

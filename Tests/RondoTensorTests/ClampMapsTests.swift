@@ -6,7 +6,7 @@ import Testing
     @Test(arguments: [1, 2, 5, 64])
     func prefixesAreTheRecurrence(time: Int) throws {
         var generator = Generator(seed: 5)
-        let shape = [2, time, 3]
+        let shape: Shape = [2, time, 3]
         let (r, s) = (try generator.normal(shape), try generator.normal(shape))
         let start = try generator.normal([2, 3])
         let scanned = try ClampMaps(upper: r, lower: s).prefixes()(start.expanded(at: 1))

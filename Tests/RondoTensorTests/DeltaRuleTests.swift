@@ -12,7 +12,7 @@ import Testing
 
         init(_ form: DeltaRule.Form, _ batch: Int, _ time: Int, _ heads: Int, _ keys: Int, _ values: Int) throws {
             var generator = Generator(seed: 3)
-            func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape) }
+            func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape)) }
             let scale = 1 / Double(keys).squareRoot()
             let q = try draw(batch, time, heads, keys)
             let k = try draw(batch, time, heads, keys) * scale

@@ -10,7 +10,7 @@ extension FusedCase {
             (2, 100, 1, 16, 100), (1, 129, 1, 64, 64), (1, 9, 1, 100, 65), (1, 2, 3, 5, 128), (1, 66, 1, 130, 131),
         ] {
             func draw(_ scale: Double, _ shape: Int...) throws -> Tensor {
-                try generator.normal(shape, dtype: dtype) * scale
+                try generator.normal(Shape(shape), dtype: dtype) * scale
             }
             let scale = 1 / Double(keys).squareRoot()
             let q = try draw(1, batch, time, heads, keys)

@@ -12,7 +12,7 @@ extension FusedCase {
 
     private static func diagonalCells(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 41)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: dtype) }
         var cases: [FusedCase] = []
         for (batch, time, channels) in sizes {
             let gates = try draw(batch, time, 3, channels)
@@ -48,7 +48,7 @@ extension FusedCase {
 
     private static func blockRecurrences(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 42)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: dtype) }
         var cases: [FusedCase] = []
         for (batch, time, channels) in sizes {
             for k in 1...4 where channels < 100 || k == 2 {
@@ -68,7 +68,7 @@ extension FusedCase {
 
     private static func matrixStates(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 43)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: dtype) }
         var cases: [FusedCase] = []
         for (batch, time, heads, queries, keys, width, values) in [
             (1, 1, 1, 1, 1, 1, 1), (2, 3, 2, 1, 2, 3, 5), (1, 5, 4, 2, 1, 9, 7), (2, 0, 3, 1, 1, 4, 2),
@@ -94,8 +94,8 @@ extension FusedCase {
         var generator = Generator(seed: 44)
         /// Shuffled grids between each other's points, so that no two values are close: differences must not cross a
         /// tie.
-        func draw(_ shape: [Int], _ third: Double, lower: Double = 0) throws -> Tensor {
-            let count = shape.reduce(1, *)
+        func draw(_ shape: Shape, _ third: Double, lower: Double = 0) throws -> Tensor {
+            let count = shape.product
             let order = try generator.normal([count], dtype: dtype).argumentSorted().cast(to: dtype)
             return try ((order - (Double(count / 2) + lower)) * 0.0138 + third * 0.0046).reshaped(shape)
         }

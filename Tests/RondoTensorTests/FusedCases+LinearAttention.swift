@@ -15,7 +15,7 @@ extension FusedCase {
         ]
         for (decay, hasBonus) in kinds {
             for size in sizes {
-                let keys = [size.batch, size.time, size.groups, size.key]
+                let keys: Shape = [size.batch, size.time, size.groups, size.key]
                 // Scaled so that sums over time stay near 1: differences are compared in absolute terms.
                 var inputs = [
                     try generator.normal(keys, dtype: dtype), try generator.normal(keys, dtype: dtype) * 0.3,
@@ -23,7 +23,7 @@ extension FusedCase {
                     try generator.normal([size.batch, size.heads, size.key, size.value], dtype: dtype),
                 ]
                 if decay != .none {
-                    let shape = decay == .scalar ? [size.batch, size.time, size.heads] : keys
+                    let shape: Shape = decay == .scalar ? [size.batch, size.time, size.heads] : keys
                     inputs.append(try decays(shape, &generator, dtype))
                 }
                 if hasBonus { inputs.append(try generator.normal([size.heads, size.key], dtype: dtype)) }
@@ -38,7 +38,7 @@ extension FusedCase {
     }
 
     /// Logarithms of decays: mostly mild, some strong, some that forget everything.
-    private static func decays(_ shape: [Int], _ generator: inout Generator, _ dtype: DType) throws -> Tensor {
+    private static func decays(_ shape: Shape, _ generator: inout Generator, _ dtype: DType) throws -> Tensor {
         let mild = try (generator.normal(shape, dtype: dtype) * 2).logSigmoid()
         let kind = try generator.uniform(shape, low: 0, high: 1, dtype: dtype)
         let resets = try kind.less(than: Tensor(0.05, dtype: dtype)) * -10_000

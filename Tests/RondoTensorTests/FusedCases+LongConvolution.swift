@@ -26,7 +26,7 @@ extension FusedCase {
 
     private static func cauchyKernels(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 32)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: dtype) }
         let sizes = [
             (1, 1, 1, 1), (2, 1, 3, 3), (4, 3, 5, 33), (5, 2, 4, 16), (3, 1, 32, 65), (2, 3, 2, 0), (1, 2, 0, 4),
         ]
@@ -47,7 +47,7 @@ extension FusedCase {
 
     private static func vandermondeKernels(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 33)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: dtype) }
         // Differences with respect to exponents are exact for few taps only: the longer ones have too many operands
         // to be compared with them.
         let sizes = [

@@ -10,7 +10,7 @@ extension FusedCase {
             (18, 1, 40),
             (2, 400, 1),
         ] {
-            let shape = Shape(batch: batch, time: time, channels: channels)
+            let shape = Extents(batch: batch, time: time, channels: channels)
             cases += try diagonal(dtype, shape, &generator) + complex(dtype, shape, &generator)
             cases += try maxPlus(dtype, shape, &generator) + spiking(dtype, shape, &generator)
         }
@@ -18,7 +18,7 @@ extension FusedCase {
             (1, 1, 1, 1), (2, 5, 3, 7), (1, 66, 2, 33), (2, 130, 5, 64), (2, 3, 1, 300),
         ] {
             let operation = DiagonalScan(channelsPerGate: width)
-            let shape = Shape(batch: batch, time: time, channels: gates * width)
+            let shape = Extents(batch: batch, time: time, channels: gates * width)
             let gate = try generator.uniform([batch, time, gates], low: -1, high: 1, dtype: dtype)
             let rest = try [shape.sequence, shape.state].map { try generator.normal($0, dtype: dtype) }
             cases.append(shape.fused("diagonalScan of heads", operation, [gate] + rest))
@@ -28,19 +28,19 @@ extension FusedCase {
         return cases
     }
 
-    private struct Shape {
+    private struct Extents {
         var batch: Int
         var time: Int
         var channels: Int
-        var sequence: [Int] { [batch, time, channels] }
-        var state: [Int] { [batch, channels] }
+        var sequence: Shape { [batch, time, channels] }
+        var state: Shape { [batch, channels] }
 
         func fused(_ name: String, _ operation: any FusedOperation, _ inputs: [Tensor]) -> FusedCase {
             FusedCase(name: name, operation: operation, inputs: inputs, length: batch * max(time, channels))
         }
     }
 
-    private static func diagonal(_ dtype: DType, _ shape: Shape, _ generator: inout Generator) throws -> [FusedCase] {
+    private static func diagonal(_ dtype: DType, _ shape: Extents, _ generator: inout Generator) throws -> [FusedCase] {
         let b = try generator.normal(shape.sequence, dtype: dtype)
         let h0 = try generator.normal(shape.state, dtype: dtype)
         let a = try generator.uniform(shape.sequence, low: -1, high: 1, dtype: dtype)
@@ -58,8 +58,8 @@ extension FusedCase {
         ]
     }
 
-    private static func complex(_ dtype: DType, _ shape: Shape, _ generator: inout Generator) throws -> [FusedCase] {
-        func draw(_ shape: [Int], _ limit: Double) throws -> Tensor {
+    private static func complex(_ dtype: DType, _ shape: Extents, _ generator: inout Generator) throws -> [FusedCase] {
+        func draw(_ shape: Shape, _ limit: Double) throws -> Tensor {
             try generator.uniform(shape, low: -limit, high: limit, dtype: dtype)
         }
         let rest = try [shape.sequence, shape.sequence, shape.state, shape.state].map { try draw($0, 2) }
@@ -74,8 +74,8 @@ extension FusedCase {
     }
 
     /// Eighths, which potentials keep exactly for some time, so that kernel and reference meet the same ties.
-    private static func spiking(_ dtype: DType, _ shape: Shape, _ generator: inout Generator) throws -> [FusedCase] {
-        func eighths(_ shape: [Int]) throws -> Tensor {
+    private static func spiking(_ dtype: DType, _ shape: Extents, _ generator: inout Generator) throws -> [FusedCase] {
+        func eighths(_ shape: Shape) throws -> Tensor {
             try (generator.normal(shape, dtype: dtype) * 12).unary(.floor) * 0.125
         }
         let (x, v) = (try eighths(shape.sequence), try eighths(shape.state))
@@ -91,8 +91,8 @@ extension FusedCase {
     }
 
     /// Inputs whose fractions tell the position they come from, so that differences never meet a tie.
-    private static func maxPlus(_ dtype: DType, _ shape: Shape, _ generator: inout Generator) throws -> [FusedCase] {
-        func halves(_ shape: [Int]) throws -> Tensor {
+    private static func maxPlus(_ dtype: DType, _ shape: Extents, _ generator: inout Generator) throws -> [FusedCase] {
+        func halves(_ shape: Shape) throws -> Tensor {
             try (generator.normal(shape, dtype: dtype) * 2).unary(.floor) * 0.5
         }
         let fractions = try (Tensor.range(shape.time).cast(to: dtype) + 1) * 0.0078125

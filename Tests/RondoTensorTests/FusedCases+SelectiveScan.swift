@@ -4,7 +4,7 @@ extension FusedCase {
     /// The operations of `Fused/Sequence/SelectiveScan` at odd sizes.
     static func selectiveScan(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 17)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: dtype) }
         var cases: [FusedCase] = []
         for (batch, time, channels, states) in [
             (1, 1, 1, 1), (2, 5, 3, 4), (3, 3, 33, 5), (1, 19, 5, 3), (1, 34, 21, 3), (2, 65, 6, 1), (2, 100, 65, 16),

@@ -20,7 +20,7 @@ struct FusedCase: Sendable, CustomStringConvertible {
 
     private static func general(_ dtype: DType) throws -> [FusedCase] {
         var generator = Generator(seed: 11)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: dtype) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: dtype) }
         func targets(_ rows: Int, _ classes: Int) throws -> Tensor {
             try Tensor(
                 (0..<rows).map { row in
@@ -76,7 +76,7 @@ struct FusedCase: Sendable, CustomStringConvertible {
                 "irfft", InverseRealFourierTransform(length: length), [try draw(rows, half), try draw(rows, half)],
                 length * length)
         }
-        for (shape, size) in [([1], 1), ([3], 2), ([2, 2], 5), ([1], 33)] {
+        for (shape, size) in [([1], 1), ([3], 2), ([2, 2], 5), ([1], 33)] as [(Shape, Int)] {
             // Near the identity, where the reference needs no row exchanges.
             let noise = try generator.normal(shape + [size, size], dtype: dtype) * (0.3 / Double(size).squareRoot())
             add("matrixInverse", MatrixInverse(), [try Tensor.identity(size, dtype: dtype) + noise], size * size)
@@ -101,7 +101,7 @@ struct FusedCase: Sendable, CustomStringConvertible {
             ]
             add("nGramMean", NGramMean(order: order, time: time), inputs, length)
         }
-        for shape in [[1], [33], [3, 100], [0, 4]] {
+        for shape in [[1], [33], [3, 100], [0, 4]] as [Shape] {
             let x = try generator.normal(shape, dtype: dtype)
             add("dropout", try DropoutOperation(probability: 0.4, count: x.count, using: &generator), [x], 1)
         }

@@ -7,21 +7,21 @@ import Testing
     init() { poisonFreshMemory() }
 
     /// Random inputs, the same in every run.
-    static func draws(_ shapes: [Int]..., seed: UInt64 = 1) throws -> [Tensor] {
+    static func draws(_ shapes: Shape..., seed: UInt64 = 1) throws -> [Tensor] {
         var generator = Generator(seed: seed)
         return try shapes.map { try generator.away($0) }
     }
 
     /// The numbers 0, 0.1, 0.2, … in random order.
-    private static func spaced(_ shape: [Int]) throws -> Tensor {
+    private static func spaced(_ shape: Shape) throws -> Tensor {
         var generator = Generator(seed: 3)
-        return try Tensor((0..<shape.reduce(1, *)).map { Double($0) / 10 }.shuffled(using: &generator), shape: shape)
+        return try Tensor((0..<shape.product).map { Double($0) / 10 }.shuffled(using: &generator), shape: shape)
     }
 
     @Test(arguments: UnaryOperation.allCases) func unary(_ operation: UnaryOperation) throws {
         var generator = Generator(seed: 7)
         let needsPositive: Set<UnaryOperation> = [.log, .log1p, .sqrt, .rsqrt]
-        for shape in [[], [1], [33], [3, 0], [2, 5]] {
+        for shape in [[], [1], [33], [3, 0], [2, 5]] as [Shape] {
             let x = try generator.away(shape)
             let input = try needsPositive.contains(operation) ? x.abs() : x
             #expect(try GradientCheck.mismatch([input]) { [try $0[0].unary(operation)] } == nil)
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: BinaryOperation.allCases) func binary(_ operation: BinaryOperation) throws {
-        let pairs: [([Int], [Int])] = [
+        let pairs: [(Shape, Shape)] = [
             ([], []), ([3], []), ([], [3]), ([2, 3], [2, 3]), ([3, 1, 5], [4, 1]), ([1], [33]), ([2, 0], [1, 1]),
             ([2, 1, 1], [3, 5]),
         ]
@@ -75,8 +75,8 @@ import Testing
     }
 
     @Test(arguments: ReduceOperation.allCases) func reductions(_ operation: ReduceOperation) throws {
-        let axesSets: [[Int]?] = [nil, [], [0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2], [-1]]
-        for shape in [[2, 3, 4], [1, 1, 1], [3, 1, 33]] {
+        let axesSets: [Shape?] = [nil, [], [0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2], [-1]]
+        for shape in [[2, 3, 4], [1, 1, 1], [3, 1, 33]] as [Shape] {
             // Extremes need distances larger than the differences' steps.
             let isExtreme = operation == .maximum || operation == .minimum
             let inputs = try isExtreme ? [Self.spaced(shape)] : Self.draws(shape)

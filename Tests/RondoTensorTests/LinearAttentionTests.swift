@@ -20,7 +20,7 @@ import Testing
             try generator.normal([2, time, 4, 37], dtype: dtype), try generator.normal([2, 4, 5, 37], dtype: dtype),
         ]
         if decay != .none {
-            let shape = decay == .scalar ? [2, time, 4] : [2, time, 2, 5]
+            let shape: Shape = decay == .scalar ? [2, time, 4] : [2, time, 2, 5]
             inputs.append(try generator.normal(shape, dtype: dtype).logSigmoid())
         }
         if hasBonus { inputs.append(try generator.normal([4, 5], dtype: dtype)) }
@@ -86,7 +86,7 @@ import Testing
     func longSequencesStayFinite(_ decay: LinearAttention.Decay) throws {
         let time = 100_000
         var generator = Generator(seed: 7)
-        let shape = [1, time, 1, 4]
+        let shape: Shape = [1, time, 1, 4]
         for scale in [0, -0.001, -10_000] {
             let g = try Tensor.full(decay == .scalar ? [1, time, 1] : shape, scale)
             let inputs = [

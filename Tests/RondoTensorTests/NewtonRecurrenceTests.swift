@@ -6,7 +6,7 @@ import Testing
 @Suite struct NewtonRecurrenceTests {
     private func operands(_ cell: DiagonalCellLoop.Cell, time: Int) throws -> [Tensor] {
         var generator = Generator(seed: 3)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape, dtype: .float64) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape), dtype: .float64) }
         let (gates, weights) = (try draw(2, time, 3, 14), try draw(3, 14) * 0.3)
         let states = try (0..<cell.stateCount).map { _ in try draw(2, 14) }
         return [gates, weights] + (cell == .lstm ? [try draw(2, 14) * 0.3] : []) + states

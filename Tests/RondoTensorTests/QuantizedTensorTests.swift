@@ -10,7 +10,7 @@ import Testing
 
     private func draw(_ shape: Int...) throws -> Tensor {
         var generator = Generator(seed: 3)
-        return try generator.normal(shape)
+        return try generator.normal(Shape(shape))
     }
 
     @Test(arguments: quantized) func sizesCountWholeBlocks(_ dtype: DType) throws {

@@ -6,7 +6,7 @@ import Testing
 @Suite struct SelectiveScanTests {
     private static func inputs(_ batch: Int, _ time: Int, _ channels: Int, _ states: Int) throws -> [Tensor] {
         var generator = Generator(seed: 29)
-        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(shape) }
+        func draw(_ shape: Int...) throws -> Tensor { try generator.normal(Shape(shape)) }
         return [
             try draw(batch, time, channels), try (draw(batch, time, channels) - 2).softplus(),
             try -draw(channels, states).exp(), try draw(batch, time, states), try draw(batch, time, states),
@@ -34,6 +34,29 @@ import Testing
             #expect(try Tolerance(.float32, length: states, depth: 40).mismatch(step.output, y) == nil)
         }
         #expect(try Tolerance(.float32, depth: 40).mismatch(state, expected[1]) == nil)
+    }
+
+    /// The softplus of dt, a gate, and operands that are slices of wider rows.
+    @Test(arguments: [(1, 33, 16), (3, 100, 5), (2, 17, 1)])
+    func stepsFuseWhatStandsAround(_ shape: (batch: Int, channels: Int, states: Int)) throws {
+        let (batch, channels, states) = shape
+        let inputs = try Self.inputs(batch, 1, channels, states).map {
+            $0.rank == 3 && $0.shape[1] == 1 ? try $0.squeezed(1) : $0
+        }
+        var generator = Generator(seed: 30)
+        let wide = try generator.normal([batch, 3 * channels + 1])
+        let (raw, gate) = try (wide.sliced(1, 0..<channels), wide.sliced(1, channels + 1..<2 * channels + 1))
+        let a = inputs[2]
+        var plain = try SelectiveScanStep(a: a, d: inputs[5], batch: batch)
+        var fused = try SelectiveScanStep(a: a, d: inputs[5], batch: batch, appliesSoftplus: true)
+        var (first, second) = (try inputs[6].copied(), try inputs[6].copied())
+        try plain(x: inputs[0], dt: raw.softplus(), b: inputs[3], c: inputs[4], state: &first)
+        try fused(x: inputs[0], dt: raw, b: inputs[3], c: inputs[4], gate: gate, state: &second)
+        #expect(try Tolerance(.float32).mismatch(fused.output, plain.output * gate.silu()) == nil)
+        #expect(try Tolerance(.float32).mismatch(second, first) == nil)
+        #expect(throws: RondoError.self) {
+            try fused(x: inputs[0], dt: raw, b: inputs[3], c: inputs[4], gate: wide, state: &second)
+        }
     }
 
     @Test(arguments: [0, 1, 31, 32, 33, 64, 70])

@@ -5,7 +5,7 @@ import Testing
 /// Single positions of state spaces against their equations.
 @Suite struct StateSpaceStepTests {
     private static func complex(
-        _ generator: inout Generator, _ shape: [Int], _ dtype: DType, scale: Double = 0.5
+        _ generator: inout Generator, _ shape: Shape, _ dtype: DType, scale: Double = 0.5
     ) throws -> ComplexTensor {
         ComplexTensor(
             try generator.normal(shape, deviation: scale, dtype: dtype),
@@ -27,7 +27,7 @@ import Testing
         _ dtype: DType
     ) throws {
         var generator = Generator(seed: 3)
-        let shape = [size.channels, size.states]
+        let shape: Shape = [size.channels, size.states]
         let lambda = try Self.complex(&generator, shape, dtype)
         let input = try size.hasInput ? Self.complex(&generator, shape, dtype) : nil
         let readout = try Self.complex(&generator, shape, dtype)
@@ -170,8 +170,10 @@ import Testing
         var history = try generator.normal([size.batch, size.width - 1, size.channels])
         let expected = try CausalConvolution()([x, weight, history] + (bias.map { [$0] } ?? []))
         let (kept, saved) = (history, try history.copied())
+        var y = Tensor.empty
         for time in 0..<9 {
-            let y = try CausalConvolution.step(x.selecting(1, time), weight: weight, bias: bias, history: &history)
+            try CausalConvolution.step(
+                x.selecting(1, time), weight: weight, bias: bias, history: &history, into: &y)
             #expect(try Tolerance(.float32, length: size.width).mismatch(y, expected[0].selecting(1, time)) == nil)
         }
         #expect(try sameBits(history, expected[1]))

@@ -1,9 +1,10 @@
 import RondoTensor
+import RondoTestSupport
 import Testing
 
 /// A tensor of the numbers 0, 1, 2, … in a shape.
-private func counting(_ shape: [Int], dtype: DType = .float32) throws -> Tensor {
-    try Tensor.range(shape.reduce(1, *), dtype: dtype).reshaped(shape)
+private func counting(_ shape: Shape, dtype: DType = .float32) throws -> Tensor {
+    try Tensor.range(shape.product, dtype: dtype).reshaped(shape)
 }
 
 @Suite struct TensorViewTests {
@@ -226,5 +227,37 @@ private func counting(_ shape: [Int], dtype: DType = .float32) throws -> Tensor 
     @Test func impossibleSizesAreRefused() {
         #expect(throws: RondoError.self) { try Tensor.zeros([1 << 40, 1 << 40]) }
         #expect(throws: RondoError.self) { try Tensor.zeros([-1]) }
+    }
+
+    @Test func updatesInPlaceChangeNoOtherValue() throws {
+        var generator = Generator(seed: 3)
+        var x = try generator.normal([3, 70])
+        let (copy, place) = (x, x.storage.pointer)
+        let (before, expected) = try (x.copied(), x.silu())
+        try x.update(.silu)
+        #expect(try sameBits(x, expected) && sameBits(copy, before))
+        #expect(x.storage.pointer != place)
+        let (own, twice) = (x.storage.pointer, try x.tanh())
+        try x.update(.tanh)
+        #expect(try sameBits(x, twice))
+        #expect(x.storage.pointer == own)
+    }
+
+    @Test func rowsAreTakenIntoTheSameMemory() throws {
+        var generator = Generator(seed: 4)
+        let table = try generator.normal([5, 7])
+        var rows = Tensor.empty
+        for indices in [[4, 0], [2, 2], [1, 3]] as [[Int32]] {
+            let place = rows.storage.pointer
+            try rows.update(takingRows: Tensor(indices), of: table)
+            #expect(try sameBits(rows, table.takingRows(Tensor(indices))))
+            #expect(indices == [4, 0] || rows.storage.pointer == place)
+        }
+        let kept = rows
+        try rows.update(takingRows: Tensor([Int32(0), 0]), of: table)
+        #expect(try sameBits(kept, table.takingRows(Tensor([Int32(1), 3]))))
+        for wrong in [-1, 5] as [Int32] {
+            #expect(throws: RondoError.self) { try rows.update(takingRows: Tensor([wrong, 0]), of: table) }
+        }
     }
 }

@@ -66,14 +66,14 @@ private struct Vectors: Decodable {
         let vectors = try Vectors.load()
         #expect(Set(vectors.results.keys) == Set(Self.ruleSet.map(\.name)))
         for (name, rule) in Self.ruleSet {
-            var model = Single(value: try Tensor(vectors.start, shape: vectors.shape))
+            var model = Single(value: try Tensor(vectors.start, shape: Shape(vectors.shape)))
             var state = try OptimizerState(for: rule, module: model)
             for gradient in vectors.gradients {
                 let gradients = ParameterSet(
-                    paths: ["layer.weight"], tensors: [try Tensor(gradient, shape: vectors.shape)])
+                    paths: ["layer.weight"], tensors: [try Tensor(gradient, shape: Shape(vectors.shape))])
                 try state.update(&model, gradients: gradients, by: rule)
             }
-            let expected = try Tensor(vectors.results[name] ?? [], shape: vectors.shape)
+            let expected = try Tensor(vectors.results[name] ?? [], shape: Shape(vectors.shape))
             // Muon's matrix products amplify rounding in nearly singular directions.
             let tolerance = Tolerance(.float32, depth: name.hasPrefix("muon") ? 20 : 2)
             #expect(try tolerance.mismatch(model.value, expected) == nil, "\(name)")
@@ -104,7 +104,7 @@ private struct Vectors: Decodable {
 
     @Test func newtonSchulzBringsSingularValuesNearOne() throws {
         var generator = Generator(seed: 8)
-        for shape in [[1, 64, 96], [2, 33, 3], [1, 1, 5]] {
+        for shape in [[1, 64, 96], [2, 33, 3], [1, 1, 5]] as [Shape] {
             let gaussian = try generator.normal(shape, dtype: .float64)
             let exact = try Muon.orthogonalized(gaussian)
             let single = try Muon.orthogonalized(gaussian.cast(to: .float32)).cast(to: .float64)

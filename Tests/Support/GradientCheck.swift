@@ -60,7 +60,7 @@ public enum GradientCheck {
 extension Generator {
     /// Draws whose magnitudes lie in `low..<high`, of both signs: away from kinks and poles at zero.
     public mutating func away(
-        _ shape: [Int], low: Double = 0.3, high: Double = 1.5, dtype: DType = .float64
+        _ shape: Shape, low: Double = 0.3, high: Double = 1.5, dtype: DType = .float64
     ) throws -> Tensor {
         let sign = try uniform(shape, low: -1, high: 1, dtype: dtype).unary(.sign)
         return try uniform(shape, low: low, high: high, dtype: dtype) * sign

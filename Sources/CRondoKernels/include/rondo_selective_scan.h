@@ -51,10 +51,12 @@ void rk_selective_scan_backward(rk_type type, const rk_selective_scan *scan,
 typedef struct {
     int64_t channels, states;
     int64_t symmetric;           // as above
+    int64_t softplus;            // 1: dt is softplus of what `dt` holds
     const void *x, *dt;          // [rows, channels], rows `x_row` and `dt_row` elements apart
     const void *a, *d;           // [channels, states], [channels]
     const void *b, *c;           // [rows, states], rows `b_row` and `c_row` elements apart
-    int64_t x_row, dt_row, b_row, c_row;
+    const void *gate;            // [rows, channels], rows `gate_row` elements apart, or NULL: y is multiplied by its SiLU
+    int64_t x_row, dt_row, b_row, c_row, gate_row;
     void *state;                 // [rows, channels, states], advanced in place
     void *y;                     // [rows, channels]
 } rk_selective_step;

@@ -421,14 +421,16 @@ static void k_selective_scan_step(const rk_selective_step *step, size_t row, siz
     const size_t channels = (size_t)step->channels, states = (size_t)step->states;
     const T *x = (const T *)step->x + row * (size_t)step->x_row, *dt = (const T *)step->dt + row * (size_t)step->dt_row;
     const T *b = (const T *)step->b + row * (size_t)step->b_row, *c = (const T *)step->c + row * (size_t)step->c_row;
-    const T *a = step->a, *d = step->d;
+    const T *a = step->a, *d = step->d, *gate = step->gate ? (const T *)step->gate + row * (size_t)step->gate_row : NULL;
     T *state = (T *)step->state + row * channels * states, *y = (T *)step->y + row * channels;
     for (size_t first = begin; first < end; first += LANES) {
         const size_t count = end - first < LANES ? end - first : LANES;
-        V sums[LANES] = {0};
+        V sums[LANES] = {0}, steps = v_load_up_to(dt + first, count);
+        T deltas[LANES];
+        v_store(deltas, step->softplus ? v_softplus(steps) : steps);
         for (size_t i = 0; i < count; i++) {
             const size_t channel = first + i;
-            V doublings = v_set(dt[channel] * SELECTIVE_LOG2E), input = v_set(dt[channel] * x[channel]);
+            V doublings = v_set(deltas[i] * SELECTIVE_LOG2E), input = v_set(deltas[i] * x[channel]);
             for (size_t n = 0; n < states; n += LANES) {
                 T *at = state + channel * states + n;
                 const size_t rest = states - n;
@@ -439,7 +441,11 @@ static void k_selective_scan_step(const rk_selective_step *step, size_t row, siz
                 sums[i] = v_fma(h, v_load_up_to(c + n, rest), sums[i]);
             }
         }
-        V skip = v_load_up_to(d + first, count) * v_load_up_to(x + first, count);
-        v_store_up_to(y + first, skip + v_lane_sums(sums), count);
+        V result = v_load_up_to(d + first, count) * v_load_up_to(x + first, count) + v_lane_sums(sums);
+        if (gate) {
+            V z = v_load_up_to(gate + first, count);
+            result *= z * v_sigmoid(z);
+        }
+        v_store_up_to(y + first, result, count);
     }
 }

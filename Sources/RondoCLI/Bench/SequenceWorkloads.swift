@@ -34,8 +34,8 @@ private struct HeadShape {
     var value: Int
 
     var extents: [String: Int] { ["batch": batch, "heads": heads, "time": time, "key": key, "value": value] }
-    var rows: [Int] { [batch, time, heads] }
-    var state: [Int] { [batch, heads, key, value] }
+    var rows: Shape { [batch, time, heads] }
+    var state: Shape { [batch, heads, key, value] }
 }
 
 extension Workload {
@@ -125,7 +125,7 @@ extension Workload {
         try compare(
             report, "gla", matrixShape, LinearAttention(decay: .vector),
             operands: { time, generator in
-                let keys = [matrixShape.batch, time, matrixShape.heads, matrixShape.key]
+                let keys: Shape = [matrixShape.batch, time, matrixShape.heads, matrixShape.key]
                 return [
                     try generator.normal(keys), try generator.normal(keys), try generator.normal(keys),
                     try generator.normal(keys).logSigmoid(),
@@ -140,8 +140,8 @@ extension Workload {
         try compare(
             report, "delta_rule", matrixShape, DeltaRule(.delta),
             operands: { time, generator in
-                let rows = [matrixShape.batch, time, matrixShape.heads]
-                let keys = rows + [matrixShape.key]
+                let rows: Shape = [matrixShape.batch, time, matrixShape.heads]
+                let keys: Shape = rows + [matrixShape.key]
                 let k = try generator.normal(keys)
                 return [
                     try generator.normal(keys), try k / k.square().sum([-1], keepingAxes: true).sqrt(),

@@ -104,7 +104,7 @@ struct LogitsCommand: ParsableCommand {
         try report(rows: rows.count, tokens: total, shape: logits.shape, seconds: seconds)
     }
 
-    private func report(rows: Int, tokens: Int, shape: [Int], seconds: Double) throws {
+    private func report(rows: Int, tokens: Int, shape: Shape, seconds: Double) throws {
         let rate = Double(tokens) / seconds
         guard global.json else {
             return global.console.note(

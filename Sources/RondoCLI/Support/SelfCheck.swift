@@ -53,7 +53,7 @@ struct SelfCheck {
         ]
     }
 
-    private static func draws(_ shape: [Int], _ seed: UInt64) throws -> Tensor {
+    private static func draws(_ shape: Shape, _ seed: UInt64) throws -> Tensor {
         var generator = Generator(seed: seed)
         return try generator.normal(shape)
     }

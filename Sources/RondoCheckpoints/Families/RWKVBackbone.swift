@@ -57,7 +57,7 @@ extension TensorMap {
     mutating func addNorm(_ parameter: String, _ name: String) { addLinear(parameter, name) }
 
     /// Weights of the position before, one row of a parameter for each of several tensors that weigh the present.
-    mutating func addPresentShares(_ parameter: String, _ names: [String], shape: [Int]) {
+    mutating func addPresentShares(_ parameter: String, _ names: [String], shape: Shape) {
         add(parameter, names.map { .init($0, shape) }, .affine(-1, 1))
     }
 }

@@ -69,7 +69,7 @@ public enum RWKVFamily: CheckpointFamily {
         map.addNorm("embedding_norm", "rwkv.blocks.0.pre_ln")
         map.addNorm("norm", "rwkv.ln_out")
         map.add("head.weight", "head.weight")
-        let row = [1, 1, model.dModel]
+        let row: Shape = [1, 1, model.dModel]
         for index in 0..<model.everyLayer.count / 2 {
             let (time, channel) = ("layers.\(2 * index)", "layers.\(2 * index + 1)")
             let name = "rwkv.blocks.\(index)"

@@ -175,7 +175,7 @@ extension RecurrentGemmaFamily {
         map.addStacked("\(mixer).input.bias", both.map { "\($0).bias" })
         guard let shape = map.shape("\(mixer).gates.weight") else { return }
         let gates = ["recurrent", "input"].map { "\(block).rg_lru.\($0)_gate" }
-        map.add("\(mixer).gates.weight", gates.map { .init("\($0)_weight", Array(shape.dropFirst())) }, .transposed)
+        map.add("\(mixer).gates.weight", gates.map { .init("\($0)_weight", Shape(shape.dropFirst())) }, .transposed)
         map.add("\(mixer).gate_bias", gates.map { .init("\($0)_bias", [shape[1], shape[2]]) })
     }
 }

@@ -42,7 +42,7 @@ private struct PlainStepper<Mixer: SequenceMixer>: MixerStepper {
 
 /// Steps by a function whose operations change the state in place.
 private struct DirectStepper: MixerStepper {
-    let shape: [Int]
+    let shape: Shape
     let architecture: String
     let body: @Sendable (Tensor, inout MixerState, inout SharedValues) throws -> Tensor
 

@@ -26,7 +26,7 @@ public struct QuantizedEntry: Codable, Sendable, Equatable {
 
     init(_ tensor: Tensor) {
         dtype = tensor.dtype
-        shape = tensor.shape
+        shape = Array(tensor.shape)
         blockLength = tensor.dtype.blockLength
         blockBytes = tensor.dtype.byteCount
     }
@@ -78,5 +78,5 @@ extension DType {
 }
 
 extension Tensor {
-    var storedShape: [Int] { dtype.storedShape(shape) }
+    var storedShape: [Int] { dtype.storedShape(Array(shape)) }
 }

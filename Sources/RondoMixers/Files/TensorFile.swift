@@ -16,12 +16,12 @@ public struct TensorFile: Sendable {
         /// The name.
         public var name: String
         /// The shape.
-        public var shape: [Int]
+        public var shape: Shape
         /// The element type that is wanted.
         public var dtype: DType
 
         /// Creates an expectation.
-        public init(name: String, shape: [Int], dtype: DType) {
+        public init(name: String, shape: Shape, dtype: DType) {
             self.name = name
             self.shape = shape
             self.dtype = dtype
@@ -130,13 +130,14 @@ public struct TensorFile: Sendable {
                 .corruptFile,
                 "'\(path)': tensor '\(name)' has the unsupported type \(try file.entry(name).dtype.rawValue)")
         }
+        let shape = try Shape(checking: found.shape)
         let (bytes, owner) = try file.mappedBytes(of: name)
         let alignment = dtype.isQuantized ? DType.bfloat16.byteCount : dtype.byteCount
         if Int(bitPattern: bytes.baseAddress) % alignment == 0 {
-            return try Tensor(borrowing: bytes, owner: owner, shape: found.shape, dtype: dtype)
+            return try Tensor(borrowing: bytes, owner: owner, shape: shape, dtype: dtype)
         }
         return try withExtendedLifetime(owner) {
-            try Tensor(shape: found.shape, dtype: dtype) { $0.copyMemory(from: bytes) }
+            try Tensor(shape: shape, dtype: dtype) { $0.copyMemory(from: bytes) }
         }
     }
 
@@ -150,7 +151,7 @@ public struct TensorFile: Sendable {
                 continue
             }
             let (shape, dtype) = try description(of: want.name)
-            if shape != want.shape || dtype.map({ fits(want, $0) }) != true {
+            if shape != Array(want.shape) || dtype.map({ fits(want, $0) }) != true {
                 problems.append(
                     "'\(want.name)' should be \(want.dtype.rawValue) \(want.shape), "
                         + "is \(dtype?.rawValue ?? entry.dtype.rawValue) \(shape)")

@@ -86,13 +86,13 @@ public struct Aaren: SequenceMixer {
     private func scored(_ x: Tensor, _ q: Tensor) throws -> (scores: Tensor, values: Tensor) {
         let parts = try input(x).split(2, axis: -1)
         let width = dModel / configuration.heads
-        let keys = try parts[0].reshaped(Array(x.shape.dropLast()) + [configuration.heads, width])
+        let keys = try parts[0].reshaped(Shape(x.shape.dropLast()) + [configuration.heads, width])
         return (try (keys * q).sum([-1]) * (1 / Double(width).squareRoot()), parts[1])
     }
 
     /// Repeats a number for each head over the head's channels.
     private func spread(_ x: Tensor) throws -> Tensor {
-        let leading = Array(x.shape.dropLast())
+        let leading = Shape(x.shape.dropLast())
         let heads = configuration.heads
         return try x.expanded(at: -1).broadcast(to: leading + [heads, dModel / heads]).reshaped(leading + [dModel])
     }

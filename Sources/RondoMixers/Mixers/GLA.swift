@@ -99,7 +99,9 @@ public struct GLA: TransitionReporting {
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
         let heads = configuration.heads
-        let shape = [batch, heads, configuration.keyWidth(dModel) / heads, configuration.valueWidth(dModel) / heads]
+        let shape: Shape = [
+            batch, heads, configuration.keyWidth(dModel) / heads, configuration.valueWidth(dModel) / heads,
+        ]
         return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 

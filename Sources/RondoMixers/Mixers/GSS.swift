@@ -100,7 +100,7 @@ public struct GSS: SequenceMixer {
     /// The recurrence of every channel.
     private func system() throws -> DiagonalSystem {
         let eigenvalues = ComplexTensor(try -logDecay.exp(), try logFrequency.exp())
-        let shape = [skip.shape[0], logDecay.shape[0]]
+        let shape: Shape = [skip.shape[0], logDecay.shape[0]]
         let lambda = try eigenvalues.exp().mapped { try $0.broadcast(to: shape).contiguous() }
         let one = try Tensor.ones(shape, dtype: skip.dtype)
         return DiagonalSystem(

@@ -81,7 +81,7 @@ public struct HGRN2: LowerBoundedMixer, TransitionReporting {
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
         let width = dModel / configuration.heads
-        let shape = [batch, configuration.heads, width, width]
+        let shape: Shape = [batch, configuration.heads, width, width]
         return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 

@@ -90,7 +90,7 @@ public struct LinearAttentionMixer: SequenceMixer {
     /// Zeros; the sum of keys z is a last column of S.
     public func initialState(batch: Int) throws -> MixerState {
         let width = dModel / configuration.heads
-        let shape = [batch, configuration.heads, width, width + (configuration.normalizesWeights ? 1 : 0)]
+        let shape: Shape = [batch, configuration.heads, width, width + (configuration.normalizesWeights ? 1 : 0)]
         return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 
@@ -100,7 +100,7 @@ public struct LinearAttentionMixer: SequenceMixer {
         let scale = 1 / Double(dModel / configuration.heads).squareRoot()
         let (q, k) = (try feature(parts[0]) * scale, try feature(parts[1]))
         guard configuration.normalizesWeights else { return (q, k, parts[2]) }
-        let ones = try Tensor.ones(Array(parts[2].shape.dropLast()) + [1], dtype: x.dtype)
+        let ones = try Tensor.ones(Shape(parts[2].shape.dropLast()) + [1], dtype: x.dtype)
         return (q, k, try Tensor.concatenate([parts[2], ones], axis: -1))
     }
 

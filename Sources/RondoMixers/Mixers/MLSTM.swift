@@ -99,7 +99,7 @@ public struct MLSTM: SequenceMixer {
     /// Zeros; the normaliser n is a last column of C.
     public func initialState(batch: Int) throws -> MixerState {
         let (heads, dtype) = (configuration.heads, input.weight.dtype.computationType)
-        let shape = [
+        let shape: Shape = [
             batch, heads, configuration.keyWidth(dModel) / heads, configuration.valueWidth(dModel) / heads + 1,
         ]
         return MixerState(
@@ -124,7 +124,7 @@ public struct MLSTM: SequenceMixer {
         var both = try gates(x)
         if let cap = configuration.gateSoftCap { both = try (both / cap).tanh() * cap }
         let v = try all.channels(2 * key..<2 * key + value).splittingHeads(heads)
-        let ones = try Tensor.ones(Array(v.shape.dropLast()) + [1], dtype: x.dtype)
+        let ones = try Tensor.ones(Shape(v.shape.dropLast()) + [1], dtype: x.dtype)
         return Parts(
             q: try (all.channels(0..<key) * (1 / Double(key / heads).squareRoot())).splittingHeads(heads),
             k: try all.channels(key..<2 * key).splittingHeads(heads),

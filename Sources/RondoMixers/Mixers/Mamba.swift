@@ -118,7 +118,7 @@ public struct Mamba: TransitionReporting {
 
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
-        let shape = [batch, aLog.shape[0], aLog.shape[1]]
+        let shape: Shape = [batch, aLog.shape[0], aLog.shape[1]]
         return MixerState(
             batch: batch,
             ["ssm": try Tensor.zeros(shape, dtype: aLog.dtype), "conv": try conv.initialHistory(batch: batch)])
@@ -135,13 +135,12 @@ public struct Mamba: TransitionReporting {
     /// δ, B and C, normalised if they are.
     private func divided(_ all: Tensor) throws -> (step: Tensor, b: Tensor, c: Tensor) {
         let (rank, states) = (timeStep.weight.shape[1], aLog.shape[1])
-        let ranges = [0..<rank, rank..<rank + states, rank + states..<rank + 2 * states]
-        let parts = try ranges.map { range in
+        func part(_ range: Range<Int>) throws -> Tensor {
             let part = try all.channels(range)
             guard configuration.normalizesParameters else { return part }
-            return try Normalization(.rms, epsilon: configuration.parameterNormEpsilon)([part])[0]
+            return try Normalization(.rms, epsilon: configuration.parameterNormEpsilon)(part)
         }
-        return (parts[0], parts[1], parts[2])
+        return try (part(0..<rank), part(rank..<rank + states), part(rank + states..<rank + 2 * states))
     }
 
     /// Products for all positions, then the scan.
@@ -162,6 +161,7 @@ public struct Mamba: TransitionReporting {
     private struct Stepper: MixerStepper {
         let mixer: Mamba
         var input: RowProduct
+        var convolved = Tensor.empty
         var parameterMap: RowProduct
         var timeStep: RowProduct
         var scan: SelectiveScanStep
@@ -176,20 +176,25 @@ public struct Mamba: TransitionReporting {
             parameterMap = try product(mixer.parameterMap)
             timeStep = try product(mixer.timeStep)
             scan = try SelectiveScanStep(
-                a: -mixer.aLog.exp(), d: mixer.skip, batch: batch, isSymmetric: mixer.isSymmetric)
+                a: -mixer.aLog.exp(), d: mixer.skip, batch: batch, isSymmetric: mixer.isSymmetric,
+                appliesSoftplus: true)
             output = try product(mixer.output)
         }
 
         mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
             try input(x)
-            let parts = try input.output.split(2, axis: -1)
-            let u = try mixer.conv.step(parts[0], history: &state["conv"]).silu()
-            try parameterMap(u)
+            let channels = mixer.skip.shape[0]
+            try mixer.conv.step(
+                input.output.channels(0..<channels), history: &state["conv"], into: &convolved)
+            try convolved.update(.silu)
+            try parameterMap(convolved)
             let (step, b, c) = try mixer.divided(parameterMap.output)
             try timeStep(step)
-            try scan(x: u, dt: timeStep.output.softplus(), b: b, c: c, state: &state["ssm"])
+            try scan(
+                x: convolved, dt: timeStep.output, b: b, c: c, gate: input.output.channels(channels..<2 * channels),
+                state: &state["ssm"])
             state.advance(by: 1)
-            try output(scan.output * parts[1].silu())
+            try output(scan.output)
             return output.output
         }
     }

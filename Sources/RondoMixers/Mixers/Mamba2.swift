@@ -251,7 +251,7 @@ public struct Mamba2: TransitionReporting {
     private func normalized(_ x: Tensor) throws -> Tensor {
         guard configuration.groups > 1 else { return try norm(x) }
         let groups = try x.splittingHeads(configuration.groups)
-        return try Normalization(.rms, epsilon: norm.epsilon)([groups])[0].joiningHeads() * norm.weight
+        return try Normalization(.rms, epsilon: norm.epsilon)(groups).joiningHeads() * norm.weight
     }
 
     /// Products for all positions, then linear attention with a scalar decay, chunk by chunk; with a bounded state,

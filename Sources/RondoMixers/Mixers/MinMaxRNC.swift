@@ -123,7 +123,7 @@ public struct MinMaxRNC: SequenceMixer {
 
     /// r `[..., N, N, D]` and s `[..., N, D]`.
     private func limits(_ u: Tensor) throws -> (upper: Tensor, lower: Tensor) {
-        let (numbers, leading) = (configuration.neuronSize, Array(u.shape.dropLast()))
+        let (numbers, leading) = (configuration.neuronSize, Shape(u.shape.dropLast()))
         let all = try bounds(u)
         let count = bounds.weight.shape[0] / (numbers * (numbers + 1))
         let first = numbers * numbers * count

@@ -77,7 +77,7 @@ struct ParaCellLayer: Module {
             norm = try RMSNorm(size: width, epsilon: 1e-6, dtype: dtype)
         }
         let fanIn = Double(inputs / heads)
-        let shape = [3, heads, width / heads, inputs / heads]
+        let shape: Shape = [3, heads, width / heads, inputs / heads]
         func diagonal(_ rows: Int) throws -> Tensor {
             guard configuration.initialization == .recipe else {
                 return try generator.normal([rows, width], deviation: 2 / Double(5 * width).squareRoot(), dtype: dtype)
@@ -104,7 +104,7 @@ struct ParaCellLayer: Module {
 
     /// Normal draws, those beyond ±0.9 drawn again.
     private static func bounded(
-        _ shape: [Int], deviation: Double, _ dtype: DType, _ generator: inout Generator
+        _ shape: Shape, deviation: Double, _ dtype: DType, _ generator: inout Generator
     ) throws -> Tensor {
         var x = try generator.normal(shape, deviation: deviation, dtype: dtype)
         let limit = try Tensor.full([], 0.9, dtype: dtype)
@@ -134,7 +134,7 @@ struct ParaCellLayer: Module {
     /// B a + b, `[batch, time, 3, W]` from `[batch, time, inputs]`.
     private func projected(_ a: Tensor, _ maps: Tensor) throws -> Tensor {
         let (heads, block, inputs) = (input.shape[1], input.shape[2], input.shape[3])
-        let leading = Array(a.shape.dropLast())
+        let leading = Shape(a.shape.dropLast())
         let rows = try a.reshaped([-1, heads, inputs]).transposed(0, 1)
         let products = try rows.matmul(maps).reshaped([heads, -1, 3, block]).permuted([1, 2, 0, 3])
         return try products.reshaped(leading + [3, heads * block]) + bias

@@ -98,7 +98,7 @@ public struct QuasiLSTM: SequenceMixer {
             let cells = try Self.blocks(forget.logSigmoid(), add, from: &state["c"], length: length)
             hidden = try gate * cells.tanh()
         } else {
-            let rows = try input(x).reshaped(Array(x.shape.dropLast()) + [4, output.weight.shape[1]])
+            let rows = try input(x).reshaped(Shape(x.shape.dropLast()) + [4, output.weight.shape[1]])
             let result = try QuasiLSTMCell(forgetBias: configuration.forgetBias)([rows, state["c"]])
             (hidden, state["c"]) = (result[0], result[1])
         }

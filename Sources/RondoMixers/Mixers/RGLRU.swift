@@ -116,7 +116,7 @@ public struct RGLRU: TransitionReporting {
     /// `isFirst`, `[batch, time, 1]`, is 1.
     private func gates(_ u: Tensor, isFirst: Tensor) throws -> (keep: Tensor, add: Tensor) {
         let heads = configuration.heads
-        let parts = try u.reshaped(Array(u.shape.dropLast()) + [heads, -1])
+        let parts = try u.reshaped(Shape(u.shape.dropLast()) + [heads, -1])
         let rows = try parts.reshaped([-1, heads, parts.shape[3]]).transposed(0, 1)
         let both = try (0..<2).map { index in
             let products = try rows.matmul(gateWeight.selecting(0, index).transposed())

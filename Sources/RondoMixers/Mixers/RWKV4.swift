@@ -75,7 +75,7 @@ public struct RWKV4: SequenceMixer {
 
     /// Nothing seen: a maximum of -∞, no weight.
     public func initialState(batch: Int) throws -> MixerState {
-        let (shape, dtype) = ([batch] + decay.shape, decay.dtype)
+        let (shape, dtype): (Shape, DType) = ([batch] + decay.shape, decay.dtype)
         return MixerState(
             batch: batch,
             [

@@ -85,7 +85,7 @@ public struct RetNet: TransitionReporting {
     /// Zeros.
     public func initialState(batch: Int) throws -> MixerState {
         let width = dModel / configuration.heads
-        let shape = [batch, configuration.heads, width, width * configuration.expandValue]
+        let shape: Shape = [batch, configuration.heads, width, width * configuration.expandValue]
         return MixerState(batch: batch, ["s": try Tensor.zeros(shape, dtype: input.weight.dtype.computationType)])
     }
 
@@ -106,7 +106,7 @@ public struct RetNet: TransitionReporting {
     public func chunk(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try requireInput(x, state: state)
         let (q, k, v, gate) = try projected(x, state.positions)
-        let g = try logDecay.tensor.broadcast(to: Array(v.shape.dropLast()))
+        let g = try logDecay.tensor.broadcast(to: Shape(v.shape.dropLast()))
         let result = try LinearAttention(decay: .scalar, keepsIntermediates: v.requiresGradient)([
             q, k, v, state["s"], g,
         ])

@@ -96,7 +96,7 @@ struct DeltaRuleLayer: Module {
 
     func initialState(batch: Int) throws -> MixerState {
         let (keys, values) = (shape.keyWidth / shape.heads, shape.valueWidth / shape.valueHeads)
-        let size = [batch, shape.valueHeads, keys, values]
+        let size: Shape = [batch, shape.valueHeads, keys, values]
         let zeros = try Tensor.zeros(size, dtype: input.weight.dtype.computationType)
         guard let conv else { return MixerState(batch: batch, ["s": zeros]) }
         return MixerState(batch: batch, ["s": zeros, "conv": try conv.initialHistory(batch: batch)])

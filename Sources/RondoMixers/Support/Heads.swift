@@ -4,18 +4,18 @@ import RondoTensor
 extension Tensor {
     /// `[..., heads * width]` as `[..., heads, width]`.
     func splittingHeads(_ heads: Int) throws -> Tensor {
-        try reshaped(Array(shape.dropLast()) + [heads, (shape.last ?? 0) / heads])
+        try reshaped(Shape(shape.dropLast()) + [heads, (shape.last ?? 0) / heads])
     }
 
     /// `[..., heads, width]` as `[..., heads * width]`.
     func joiningHeads() throws -> Tensor {
-        try reshaped(Array(shape.dropLast(2)) + [shape[rank - 2] * shape[rank - 1]])
+        try reshaped(Shape(shape.dropLast(2)) + [shape[rank - 2] * shape[rank - 1]])
     }
 
     /// `[..., groups, width]` as `[..., groups * count, width]`: every group for as many heads.
     func repeatingHeads(_ count: Int) throws -> Tensor {
         guard count > 1 else { return self }
-        let (leading, groups, width) = (Array(shape.dropLast(2)), shape[rank - 2], shape[rank - 1])
+        let (leading, groups, width) = (Shape(shape.dropLast(2)), shape[rank - 2], shape[rank - 1])
         return try expanded(at: rank - 1).broadcast(to: leading + [groups, count, width])
             .reshaped(leading + [groups * count, width])
     }
@@ -24,7 +24,7 @@ extension Tensor {
     func unitVectors(epsilon: Double = 1e-6) throws -> Tensor {
         // The root mean square is the length over √width.
         let width = Double(Swift.max(1, shape.last ?? 1))
-        return try Normalization(.rms, epsilon: epsilon / width)([self])[0] * (1 / width.squareRoot())
+        return try Normalization(.rms, epsilon: epsilon / width)(self) * (1 / width.squareRoot())
     }
 
     /// x + self ⊙ μ for each μ of `amounts` `[count, D]` (plus what `more`, `[count, ..., D]`, says for each position):
@@ -89,8 +89,8 @@ struct HeadNorm: Module {
 
     /// `[..., heads, width]` to the same shape.
     func callAsFunction(_ x: Tensor) throws -> Tensor {
-        guard weight.rank > 1 else { return try Normalization(kind, epsilon: epsilon)([x, weight])[0] }
-        let y = try Normalization(kind, epsilon: epsilon)([x])[0] * weight
+        guard weight.rank > 1 else { return try Normalization(kind, epsilon: epsilon)(x, weight: weight) }
+        let y = try Normalization(kind, epsilon: epsilon)(x) * weight
         return try bias.map { try y + $0 } ?? y
     }
 

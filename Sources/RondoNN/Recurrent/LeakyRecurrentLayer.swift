@@ -76,7 +76,7 @@ public struct LeakyRecurrentLayer: Module {
         self.configuration = configuration
         let (units, inputs) = (configuration.hiddenSize, configuration.inputSize)
         let bounds = (input: 1 / Double(inputs).squareRoot(), recurrent: 1 / Double(units).squareRoot())
-        func draw(_ shape: [Int], _ bound: Double) throws -> Tensor {
+        func draw(_ shape: Shape, _ bound: Double) throws -> Tensor {
             try generator.uniform(shape, low: -bound, high: bound, dtype: dtype)
         }
         weight = try draw([units, inputs], bounds.input)

@@ -22,8 +22,8 @@ public enum RecurrentInitialization: String, Codable, Sendable, CaseIterable {
         _ configuration: RecurrentConfiguration, _ dtype: DType, using generator: inout Generator
     ) throws -> (input: Tensor, recurrent: Tensor) {
         let (cell, units, heads) = (configuration.cell, configuration.hiddenSize, configuration.heads)
-        let inputShape = [cell.inputGates.count * units, configuration.inputSize]
-        let shape = [cell.recurrentGates.count, heads, units / heads, units / heads]
+        let inputShape: Shape = [cell.inputGates.count * units, configuration.inputSize]
+        let shape: Shape = [cell.recurrentGates.count, heads, units / heads, units / heads]
         if self == .glorotOrthogonal {
             let gates = try cell.inputGates.map { _ in
                 try Initializer.xavierUniform()([units, configuration.inputSize], dtype: dtype, using: &generator)

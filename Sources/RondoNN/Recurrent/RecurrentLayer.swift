@@ -76,7 +76,7 @@ public struct RecurrentLayer: Module {
     package func normalizing(_ product: Tensor) throws -> Tensor {
         guard let inputGain else { return product }
         let gates = try product.reshaped([product.shape[0], -1, recurrent.shape[2]])
-        return try Normalization(.layer)([gates])[0].reshaped(product.shape) * inputGain
+        return try Normalization(.layer)(gates).reshaped(product.shape) * inputGain
     }
 
     /// Reads sequences `[time, batch, inputSize]`; returns `[time, batch, H]` and the states after them.

@@ -66,7 +66,7 @@ public struct RecurrentStack: Module {
         let rows = try x.reshaped([-1, configuration.inputSize])
         let parts = try directions(0).map { try $0.project(rows) }
         let joined = try parts.count == 1 ? parts[0] : Tensor.concatenate(parts, axis: 1)
-        return try joined.reshaped(Array(x.shape.dropLast()) + [joined.shape[1]])
+        return try joined.reshaped(Shape(x.shape.dropLast()) + [joined.shape[1]])
     }
 
     /// Reads sequences that ``projectingInput(_:)`` has seen already, `[batch, time, width]`.
@@ -91,7 +91,7 @@ public struct RecurrentStack: Module {
 
     /// All layers, from the projections of the first one for each direction.
     private func run(
-        _ first: [Tensor], _ extents: [Int], state: RecurrentState, lengths: [Int]?, training: Bool,
+        _ first: [Tensor], _ extents: Shape, state: RecurrentState, lengths: [Int]?, training: Bool,
         using generator: inout Generator
     ) throws -> (output: Tensor, state: RecurrentState) {
         guard state.layers.count == layers.count, state.reverseLayers.count == reverseLayers.count,
@@ -135,7 +135,7 @@ public struct RecurrentStack: Module {
 
     /// Masks for one layer: drawn when training, the zoneout's expectation otherwise.
     func regularization(
-        _ extents: [Int], training: Bool, using generator: inout Generator
+        _ extents: Shape, training: Bool, using generator: inout Generator
     ) throws -> RecurrentLayer.Regularization {
         let (units, dtype) = (configuration.hiddenSize, layers[0].recurrent.dtype)
         var result = RecurrentLayer.Regularization()

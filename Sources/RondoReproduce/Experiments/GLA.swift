@@ -41,8 +41,8 @@ extension Experiment {
     private static func operands(
         _ trial: inout Trial, time: Int, width: Int, dtype: DType, isExtreme: Bool
     ) throws -> [Tensor] {
-        func draw(_ shape: [Int]) throws -> Tensor { try trial.generator.normal(shape, dtype: dtype) }
-        let shape = [1, time, 1, width]
+        func draw(_ shape: Shape) throws -> Tensor { try trial.generator.normal(shape, dtype: dtype) }
+        let shape: Shape = [1, time, 1, width]
         var logits = try draw(shape)
         if isExtreme {
             let mask = try Tensor((0..<width).map { $0 % 2 == 0 ? Float(1) : 0 }).cast(to: dtype)

@@ -39,7 +39,7 @@ extension Experiment {
 
 private enum MinMaxParts {
     static func scan(_ trial: inout Trial) throws {
-        let shape = [1, 1000, 16]
+        let shape: Shape = [1, 1000, 16]
         let (r, s) = (try trial.generator.normal(shape), try trial.generator.normal(shape))
         let start = try trial.generator.normal([1, 16])
         let serial = try plainLoop(r, s, start)

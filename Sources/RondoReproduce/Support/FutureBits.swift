@@ -44,7 +44,7 @@ struct FutureBits: Codable {
             targets += row.dropFirst(distance)
             targets += Array(repeating: TaskExample.unasked, count: length - max(0, own - distance))
         }
-        let shape = [lengths.count, length]
+        let shape: Shape = [lengths.count, length]
         return (try Tensor(inputs, shape: shape), try Tensor(targets, shape: shape))
     }
 

@@ -73,7 +73,7 @@ struct MemoryNetwork: Module {
     func callAsFunction(
         _ inputs: Tensor, heads range: Range<Int>, mask: Tensor? = nil, using generator: inout Generator
     ) throws -> Tensor {
-        let shape = [inputs.shape[1], layer.hiddenSize]
+        let shape: Shape = [inputs.shape[1], layer.hiddenSize]
         let masks = try mask?.broadcast(to: shape).contiguous()
         var state = try layer(inputs, state: generator.uniform(shape, high: 0.1), mask: masks).state
         if let masks { state = try state * masks }

@@ -15,7 +15,7 @@ struct RandomRecurrence {
         let units = heads * width
         let bound = 1 / Double(width).squareRoot()
         let gates = cell.recurrentGates.count
-        func draw(_ shape: [Int], _ deviation: Double) throws -> Tensor {
+        func draw(_ shape: Shape, _ deviation: Double) throws -> Tensor {
             try generator.normal(shape, deviation: deviation)
         }
         self.cell = cell

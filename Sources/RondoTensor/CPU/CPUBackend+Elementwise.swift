@@ -2,18 +2,19 @@ internal import CRondoKernels
 
 /// Operands seen over a common shape, with neighbouring axes merged where all of them allow it.
 struct StridedLayout {
-    /// The extents, then the strides of one operand after the other, each in `capacity` places: one array, since
-    /// every small operation makes one of these.
-    private var values: [Int64]
-    private let operands: Int
+    /// As many numbers as the kernels allow axes.
+    private typealias Row = (Int64, Int64, Int64, Int64, Int64, Int64, Int64, Int64)
+
+    /// The extents, then the strides of up to three operands: no array, since every small operation makes one of these.
+    private var rows: (Row, Row, Row, Row)
     private var axes = 0
 
     private static let capacity = Int(RK_MAX_RANK)
 
-    /// Strides of `operands` broadcast to `shape`.
-    init(_ shape: [Int], _ operands: [Tensor], _ operation: String) throws {
-        self.operands = operands.count
-        values = Array(repeating: 0, count: (operands.count + 1) * Self.capacity)
+    /// Strides of up to three operands broadcast to `shape`.
+    init(_ shape: Shape, _ operands: TensorList, _ operation: String) throws {
+        let zeros: Row = (0, 0, 0, 0, 0, 0, 0, 0)
+        rows = (zeros, zeros, zeros, zeros)
         for axis in shape.indices where shape[axis] != 1 {
             guard append(axis, of: shape, operands) else {
                 throw RondoError(
@@ -24,26 +25,34 @@ struct StridedLayout {
     }
 
     /// Merges an axis with the one before it or adds it; `false` if there is no place left.
-    private mutating func append(_ axis: Int, of shape: [Int], _ operands: [Tensor]) -> Bool {
+    private mutating func append(_ axis: Int, of shape: Shape, _ operands: TensorList) -> Bool {
         let extent = Int64(shape[axis])
         var isMergeable = axes > 0
         for operand in operands.indices where isMergeable {
-            isMergeable =
-                values[place(operand, axes - 1)] == Self.stride(operands[operand], axis, shape.count) * extent
+            isMergeable = self[operand + 1, axes - 1] == Self.stride(operands[operand], axis, shape.count) * extent
         }
         if !isMergeable {
             guard axes < Self.capacity else { return false }
-            values[axes] = 1
+            self[0, axes] = 1
             axes += 1
         }
-        values[axes - 1] *= extent
+        self[0, axes - 1] *= extent
         for operand in operands.indices {
-            values[place(operand, axes - 1)] = Self.stride(operands[operand], axis, shape.count)
+            self[operand + 1, axes - 1] = Self.stride(operands[operand], axis, shape.count)
         }
         return true
     }
 
-    private func place(_ operand: Int, _ axis: Int) -> Int { (operand + 1) * Self.capacity + axis }
+    private subscript(row: Int, axis: Int) -> Int64 {
+        get { withUnsafeBytes(of: rows) { $0.load(fromByteOffset: Self.place(row, axis), as: Int64.self) } }
+        set {
+            withUnsafeMutableBytes(of: &rows) {
+                $0.storeBytes(of: newValue, toByteOffset: Self.place(row, axis), as: Int64.self)
+            }
+        }
+    }
+
+    private static func place(_ row: Int, _ axis: Int) -> Int { (row * capacity + axis) * MemoryLayout<Int64>.stride }
 
     /// The stride of an operand along an axis of a shape of `rank` axes, to which it is broadcast.
     private static func stride(_ operand: Tensor, _ axis: Int, _ rank: Int) -> Int64 {
@@ -55,9 +64,10 @@ struct StridedLayout {
 
     /// Gives `body` the extents, and the strides of an operand by its number.
     func withPointers(_ body: (_ shape: UnsafePointer<Int64>, _ strides: (Int) -> UnsafePointer<Int64>) -> Void) {
-        values.withUnsafeBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { return }
-            body(start) { start + ($0 + 1) * Self.capacity }
+        withUnsafePointer(to: rows) {
+            $0.withMemoryRebound(to: Int64.self, capacity: 4 * Self.capacity) { start in
+                body(start) { start + ($0 + 1) * Self.capacity }
+            }
         }
     }
 }
@@ -82,7 +92,7 @@ extension CPUBackend {
         return y
     }
 
-    func unaryGradient(_ operation: UnaryOperation, _ inputs: [Tensor]) throws -> Tensor {
+    func unaryGradient(_ operation: UnaryOperation, _ inputs: TensorList) throws -> Tensor {
         let dense = try inputs.map { try $0.dense() }
         let type = try dense[0].dtype.kernelType(operation.rawValue)
         let dx = try Tensor.uninitialized(dense[0].shape, dense[0].dtype)
@@ -96,7 +106,7 @@ extension CPUBackend {
         return dx
     }
 
-    func binary(_ operation: BinaryOperation, _ inputs: [Tensor], _ shape: [Int]) throws -> Tensor {
+    func binary(_ operation: BinaryOperation, _ inputs: TensorList, _ shape: Shape) throws -> Tensor {
         let type = try inputs[0].dtype.kernelType(operation.rawValue)
         let layout = try StridedLayout(shape, inputs, operation.rawValue)
         let y = try Tensor.uninitialized(shape, inputs[0].dtype)
@@ -110,7 +120,7 @@ extension CPUBackend {
         return y
     }
 
-    func select(_ inputs: [Tensor], _ shape: [Int]) throws -> Tensor {
+    func select(_ inputs: TensorList, _ shape: Shape) throws -> Tensor {
         let type = try inputs[0].dtype.kernelType("select")
         let layout = try StridedLayout(shape, inputs, "select")
         let y = try Tensor.uninitialized(shape, inputs[0].dtype)
@@ -163,7 +173,7 @@ extension CPUBackend {
         return y
     }
 
-    func copy(_ x: Tensor, shape: [Int]) throws -> Tensor {
+    func copy(_ x: Tensor, shape: Shape) throws -> Tensor {
         let y = try Tensor.uninitialized(shape, x.dtype)
         if x.dtype.isQuantized {
             // Views of quantised tensors are dense.
@@ -176,7 +186,7 @@ extension CPUBackend {
 
     /// Copies `x` into a view `y` of the same shape.
     func strided(_ x: Tensor, into y: Tensor) throws {
-        let layout = try StridedLayout(x.shape, [x, y], "copy")
+        let layout = try TensorList.with(x, y) { try StridedLayout(x.shape, $0, "copy") }
         let size = x.dtype.byteCount
         layout.withPointers { shape, strides in
             parallelFor(x.count, grain: Self.elementwiseGrain) { range in
@@ -187,7 +197,7 @@ extension CPUBackend {
         }
     }
 
-    func concatenate(_ inputs: [Tensor], _ axis: Int, _ shape: [Int]) throws -> Tensor {
+    func concatenate(_ inputs: TensorList, _ axis: Int, _ shape: Shape) throws -> Tensor {
         let y = try Tensor.uninitialized(shape, inputs[0].dtype)
         var start = 0
         for x in inputs {
@@ -197,7 +207,7 @@ extension CPUBackend {
         return y
     }
 
-    func unslice(_ x: Tensor, axis: Int, start: Int, step: Int, _ shape: [Int]) throws -> Tensor {
+    func unslice(_ x: Tensor, axis: Int, start: Int, step: Int, _ shape: Shape) throws -> Tensor {
         let y = try Tensor.zeros(shape, dtype: x.dtype)
         let range = start..<min(shape[axis], start + max(0, x.shape[axis] - 1) * step + 1)
         guard x.count > 0 else { return y }

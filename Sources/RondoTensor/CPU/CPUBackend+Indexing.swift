@@ -1,11 +1,11 @@
 internal import CRondoKernels
 
 extension CPUBackend {
-    func takeRows(_ table: Tensor, _ indices: Tensor, _ shape: [Int]) throws -> Tensor {
+    func takeRows(_ table: Tensor, _ indices: Tensor, _ shape: Shape) throws -> Tensor {
         let table = try table.dense()
         let indices = try indices.dense()
         let y = try Tensor.uninitialized(shape, table.dtype)
-        let rowBytes = table.dtype.byteCount(shape: Array(table.shape.dropFirst())) ?? 0
+        let rowBytes = table.dtype.byteCount(shape: Shape(table.shape.dropFirst())) ?? 0
         parallelFor(indices.count, grain: max(1, (Self.elementwiseGrain * 4) / max(1, rowBytes))) { range in
             rk_gather_rows(
                 range.count, rowBytes, table.bytes, indices.int32 + range.lowerBound,
@@ -15,7 +15,7 @@ extension CPUBackend {
     }
 
     /// Cut by columns, so that the rows of one index are added in order whatever the threads.
-    func scatterAddRows(_ g: Tensor, _ indices: Tensor, _ shape: [Int]) throws -> Tensor {
+    func scatterAddRows(_ g: Tensor, _ indices: Tensor, _ shape: Shape) throws -> Tensor {
         let g = try g.dense()
         let indices = try indices.dense()
         let type = try g.dtype.kernelType("scatterAddRows")
@@ -29,7 +29,7 @@ extension CPUBackend {
         return table
     }
 
-    func takeAlong(_ x: Tensor, _ indices: Tensor, _ axis: Int, _ shape: [Int]) throws -> Tensor {
+    func takeAlong(_ x: Tensor, _ indices: Tensor, _ axis: Int, _ shape: Shape) throws -> Tensor {
         let x = try x.dense()
         let y = try Tensor.uninitialized(shape, x.dtype)
         let size = x.dtype.byteCount
@@ -39,7 +39,7 @@ extension CPUBackend {
         return y
     }
 
-    func scatterAddAlong(_ g: Tensor, _ indices: Tensor, _ axis: Int, _ shape: [Int]) throws -> Tensor {
+    func scatterAddAlong(_ g: Tensor, _ indices: Tensor, _ axis: Int, _ shape: Shape) throws -> Tensor {
         let g = try g.dense()
         let y = try Tensor.zeros(shape, dtype: g.dtype)
         let double = try g.dtype.kernelType("scatterAddAlong") == RK_FLOAT64

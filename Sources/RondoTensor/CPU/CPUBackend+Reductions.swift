@@ -1,7 +1,7 @@
 internal import CRondoKernels
 
 extension CPUBackend {
-    func reduce(_ operation: ReduceOperation, _ x: Tensor, _ axes: [Int], _ shape: [Int]) throws -> Tensor {
+    func reduce(_ operation: ReduceOperation, _ x: Tensor, _ axes: Shape, _ shape: Shape) throws -> Tensor {
         var result = x
         // Runs of neighbouring axes are reduced together, the last run first.
         var remaining = axes.sorted()
@@ -73,7 +73,7 @@ extension CPUBackend {
         return y
     }
 
-    func argument(_ x: Tensor, _ smallest: Bool, _ axis: Int, _ shape: [Int]) throws -> Tensor {
+    func argument(_ x: Tensor, _ smallest: Bool, _ axis: Int, _ shape: Shape) throws -> Tensor {
         let x = try x.dense()
         let type = try x.dtype.kernelType("argument")
         let (outer, extent, inner) = x.extents(around: axis)

@@ -55,8 +55,8 @@ public final class CPUBackend: Backend {
     }
 
     /// Computes a primitive.
-    public func evaluate(_ primitive: Primitive, _ inputs: [Tensor], shape: [Int], dtype: DType) throws -> Tensor {
-        // The array is passed on, not its elements: copying a tensor counts the owners of three objects.
+    public func evaluate(_ primitive: Primitive, _ inputs: TensorList, shape: Shape, dtype: DType) throws -> Tensor {
+        // The list is passed on, not its elements: copying a tensor counts the owners of two objects.
         if dtype == .int32 || inputs[0].dtype == .int32, let result = try throughDoubles(primitive, inputs, dtype) {
             return result
         }
@@ -86,7 +86,7 @@ public final class CPUBackend: Backend {
     }
 
     /// int32 arithmetic is exact in float64, and rare: it runs there.
-    private func throughDoubles(_ primitive: Primitive, _ inputs: [Tensor], _ dtype: DType) throws -> Tensor? {
+    private func throughDoubles(_ primitive: Primitive, _ inputs: TensorList, _ dtype: DType) throws -> Tensor? {
         switch primitive {
         case .unary, .affine, .power, .clamp, .binary, .select, .reduce, .cumulativeSum, .matmul:
             return try Tensor.apply(primitive, inputs.map { try $0.detached().cast(to: .float64) }).cast(to: dtype)
@@ -99,6 +99,9 @@ public final class CPUBackend: Backend {
 }
 
 extension Tensor {
+    /// Whether the CPU's kernels can read it.
+    var isOnCPU: Bool { storage.backend === CPUBackend.shared }
+
     /// An operand in dense memory, without its record.
     func dense() throws -> Tensor {
         isContiguous ? self : try detached().copied()

@@ -30,7 +30,7 @@ enum Gemm {
         }
     }
 
-    static func matmul(_ a: Tensor, _ b: Tensor, _ shape: [Int]) throws -> Tensor {
+    static func matmul(_ a: Tensor, _ b: Tensor, _ shape: Shape) throws -> Tensor {
         let c = try Tensor.uninitialized(shape, a.dtype)
         let (m, n, k) = (shape[shape.count - 2], shape[shape.count - 1], a.shape[a.rank - 1])
         guard c.count > 0 else { return c }
@@ -38,7 +38,7 @@ enum Gemm {
         let (a, b) = (try readable(a), try readable(b))
         // The blocks below see addresses only: the operands, which may be copies, must outlive them.
         defer { withExtendedLifetime((a, b)) {} }
-        let batch = Array(shape.dropLast(2))
+        let batch = Shape(shape.dropLast(2))
         // One matrix on the right of many dense rows is a single product.
         if b.shape.dropLast(2).allSatisfy({ $0 == 1 }), let rows = try? a.flattenedRows() {
             try multiply(rows, b.lastTwoAxes(0), into: c.mutableBytes, c.dtype, (c.count / n, n, k))
@@ -153,8 +153,8 @@ extension Tensor {
     }
 
     /// Element offsets of every matrix when the leading axes are broadcast to `batch`.
-    fileprivate func batchOffsets(_ batch: [Int]) throws -> [Int] {
-        let target = try broadcast(to: batch + Array(shape.suffix(2)))
+    fileprivate func batchOffsets(_ batch: Shape) throws -> [Int] {
+        let target = try broadcast(to: batch + Shape(shape.suffix(2)))
         var offsets = [0]
         for axis in batch.indices {
             offsets = offsets.flatMap { base in (0..<batch[axis]).map { base + $0 * target.strides[axis] } }

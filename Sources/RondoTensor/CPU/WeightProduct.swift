@@ -45,18 +45,51 @@ struct WeightProduct {
 
     private func stream(_ x: Tensor, into target: UnsafeMutableRawPointer) throws {
         let type = try x.dtype.kernelType("linear")
-        let (kind, size) = (weight.dtype.storageKind, x.dtype.byteCount)
-        let (rows, inputs, outputs) = (x.shape[0], inputs, outputs)
-        let row = rk_row_bytes(kind, inputs)
-        let (w, b, source) = (weight.bytes, bias?.bytes, x.bytes)
-        func piece(_ range: Range<Int>) {
-            let start = range.lowerBound
-            rk_linear(
-                type, kind, rows, inputs, range.count, source, inputs, w + start * row, b.map { $0 + start * size },
-                target + start * size, outputs)
+        let row = rk_row_bytes(weight.dtype.storageKind, inputs)
+        let isSmall = x.shape[0] * inputs * outputs < Self.smallWork
+        let grain = isSmall ? outputs : max(4, Self.pieceBytes / max(1, row) / 4 * 4)
+        let work = Streaming(
+            type: type, kind: weight.dtype.storageKind, rows: x.shape[0], inputs: inputs, outputs: outputs,
+            grain: grain,
+            weight: weight.bytes, row: row, bias: bias?.bytes, size: x.dtype.byteCount, source: x.bytes, target: target)
+        work.run()
+    }
+
+    /// A product whose weight is streamed through the processor, as plain numbers: a closure in its place would be
+    /// allocated for every product that the threads share.
+    private struct Streaming {
+        let type: rk_type
+        let kind: rk_storage
+        let rows: Int
+        let inputs: Int
+        let outputs: Int
+        /// Outputs in one piece of work.
+        let grain: Int
+        let weight: UnsafeRawPointer
+        /// Bytes of a row of the weight.
+        let row: Int
+        let bias: UnsafeRawPointer?
+        /// Bytes of an element of the source and the target.
+        let size: Int
+        let source: UnsafeRawPointer
+        let target: UnsafeMutableRawPointer
+
+        func run() {
+            withUnsafePointer(to: self) { work in
+                rk_parallel(
+                    (outputs + grain - 1) / grain,
+                    { context, index in
+                        context?.assumingMemoryBound(to: Streaming.self).pointee.compute(index)
+                    }, UnsafeMutableRawPointer(mutating: work))
+            }
         }
-        guard rows * inputs * outputs >= Self.smallWork else { return piece(0..<outputs) }
-        parallelFor(outputs, grain: max(4, Self.pieceBytes / max(1, row) / 4 * 4), piece)
+
+        private func compute(_ piece: Int) {
+            let start = piece * grain
+            rk_linear(
+                type, kind, rows, inputs, min(grain, outputs - start), source, inputs, weight + start * row,
+                bias.map { $0 + start * size }, target + start * size, outputs)
+        }
     }
 
     /// Columns `at...` of the result, for some rows of W of the type of x.

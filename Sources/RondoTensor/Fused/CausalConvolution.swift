@@ -72,36 +72,43 @@ public struct CausalConvolution: CPUFusedOperation {
     /// Derivatives do not flow through it.
     ///
     /// - Parameters:
-    ///   - x: `[batch, channels]`.
+    ///   - x: `[batch, channels]`; it may be a slice of wider rows.
     ///   - weight: `[channels, K]`.
     ///   - bias: `[channels]`, if there is one.
     ///   - history: The K - 1 positions before, `[batch, K - 1, channels]`; becomes those before the next.
-    /// - Returns: `[batch, channels]`.
+    ///   - output: Becomes `[batch, channels]`, in its own memory where it has that shape already.
     /// - Throws: ``RondoError`` when shapes or types do not fit.
-    public static func step(_ x: Tensor, weight: Tensor, bias: Tensor?, history: inout Tensor) throws -> Tensor {
-        guard x.rank == 2 else {
-            throw RondoError(.shapeMismatch, "causalConvolution.step: needs x [batch, channels]; got \(x.shape)")
+    public static func step(
+        _ x: Tensor, weight: Tensor, bias: Tensor?, history: inout Tensor, into output: inout Tensor
+    ) throws {
+        guard x.rank == 2, weight.rank == 2, weight.shape[0] == x.shape[1], weight.shape[1] >= 1,
+            history.shape == Shape(x.shape[0], weight.shape[1] - 1, x.shape[1]),
+            bias.map({ $0.shape == [x.shape[1]] }) ?? true,
+            weight.dtype == x.dtype, history.dtype == x.dtype, bias.map({ $0.dtype == x.dtype }) ?? true
+        else {
+            throw RondoError(
+                .shapeMismatch,
+                "causalConvolution.step: needs x [batch, channels], weight [channels, K], history [batch, K - 1, channels] "
+                    + "and bias [channels] of one type; got \(x.shape), \(weight.shape), \(history.shape) and "
+                    + "\(bias?.shape ?? [])")
         }
-        let now = try x.detached().dense()
-        let y = try present([try now.expanded(at: 1), weight, history] + (bias.map { [$0] } ?? []))
-        let (batch, kept, row) = (x.shape[0], history.shape[1], x.shape[1] * x.dtype.byteCount)
-        guard kept > 0 else { return y }
-        try history.mutateInPlace { memory in
-            guard let start = memory.baseAddress else { return }
-            for index in 0..<batch {
-                let own = start + index * kept * row
-                own.copyMemory(from: own + row, byteCount: (kept - 1) * row)
-                (own + (kept - 1) * row).copyMemory(from: now.bytes + index * row, byteCount: row)
-            }
+        let type = try x.dtype.kernelType(name)
+        let (x, weight, bias) = try (x.withDenseColumns(), weight.detached().dense(), bias?.detached().dense())
+        defer { withExtendedLifetime((x, weight, bias)) {} }
+        if output.shape != x.shape || output.dtype != x.dtype { output = try Tensor.uninitialized(x.shape, x.dtype) }
+        let (channels, kept, size) = (x.shape[1], history.shape[1], x.dtype.byteCount)
+        try output.mutateInPlace { _ in }
+        try history.mutateInPlace { _ in }
+        for row in 0..<x.shape[0] {
+            let now = x.bytes + row * x.strides[0] * size
+            let past = history.mutableBytes + row * kept * channels * size
+            rk_causal_convolution(
+                type, 1, channels, kept + 1, 0, channels, now, past, weight.bytes, bias?.bytes,
+                output.mutableBytes + row * channels * size)
+            guard kept > 0 else { continue }
+            past.copyMemory(from: past + channels * size, byteCount: (kept - 1) * channels * size)
+            (past + (kept - 1) * channels * size).copyMemory(from: now, byteCount: channels * size)
         }
-        return y
-    }
-
-    /// One position's outputs: a function of its own, so that nobody else holds the history afterwards.
-    private static func present(_ inputs: [Tensor]) throws -> Tensor {
-        let operation = CausalConvolution()
-        try operation.validate(inputs)
-        return try operation.convolved(inputs.map { try $0.detached().dense() }).squeezed(1)
     }
 
     /// Every sequence adds to weight and bias gradients of its own, summed in order afterwards.

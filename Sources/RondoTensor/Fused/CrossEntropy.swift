@@ -26,7 +26,7 @@ public struct CrossEntropy: CPUFusedOperation {
     /// Refuses targets of another shape than the logits' rows, or outside the classes.
     public func validate(_ inputs: [Tensor]) throws {
         guard inputs.count == 2, let classes = inputs[0].shape.last,
-            Array(inputs[0].shape.dropLast()) == inputs[1].shape,
+            Shape(inputs[0].shape.dropLast()) == inputs[1].shape,
             inputs[1].dtype == .int32
         else {
             throw RondoError(

@@ -38,7 +38,7 @@ public struct RealFourierTransform: CPUFusedOperation {
         let x = try inputs[0].dense()
         let count = x.shape[x.rank - 1]
         let half = length / 2 + 1
-        let shape = Array(x.shape.dropLast()) + [half]
+        let shape = Shape(x.shape.dropLast()) + [half]
         let (real, imaginary) = (try Tensor.uninitialized(shape, x.dtype), try Tensor.uninitialized(shape, x.dtype))
         let size = x.dtype.byteCount
         parallelFor(real.count / half) { row in
@@ -52,7 +52,7 @@ public struct RealFourierTransform: CPUFusedOperation {
     /// The inverse transform of the cotangents, with the inner coefficients halved and the scale undone.
     public func backward(_ context: FusedContext, _ cotangents: [Tensor?]) throws -> [Tensor?] {
         let x = context.saved[0]
-        let zeros = try Tensor.zeros(Array(x.shape.dropLast()) + [length / 2 + 1], dtype: x.dtype)
+        let zeros = try Tensor.zeros(Shape(x.shape.dropLast()) + [length / 2 + 1], dtype: x.dtype)
         let weights = try Self.multiplicities(length, x.dtype)
         let (real, imaginary) = (cotangents[0] ?? zeros, cotangents[1] ?? zeros)
         let signal = try InverseRealFourierTransform(length: length)([
@@ -117,7 +117,7 @@ public struct InverseRealFourierTransform: CPUFusedOperation {
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
         let (real, imaginary) = (try inputs[0].dense(), try inputs[1].dense())
         let half = length / 2 + 1
-        let x = try Tensor.uninitialized(Array(real.shape.dropLast()) + [length], real.dtype)
+        let x = try Tensor.uninitialized(Shape(real.shape.dropLast()) + [length], real.dtype)
         let size = x.dtype.byteCount
         parallelFor(real.count / half) { row in
             _ = rondo_fft_real_inverse(

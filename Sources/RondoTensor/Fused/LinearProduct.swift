@@ -21,21 +21,24 @@ public struct LinearProduct: FusedOperation {
             throw RondoError(
                 .invalidArgument, "linear: needs x, a weight and perhaps a bias, got \(inputs.count) tensors")
         }
-        let (x, weight) = (inputs[0], inputs[1])
+        try Self.check(inputs[0], weight: inputs[1], bias: inputs.count > 2 ? inputs[2] : nil)
+    }
+
+    fileprivate static func check(_ x: Tensor, weight: Tensor, bias: Tensor?) throws {
         guard x.rank == 2, weight.rank == 2, x.shape[1] == weight.shape[1],
-            inputs.count == 2 || inputs[2].shape == [weight.shape[0]]
+            bias.map({ $0.rank == 1 && $0.shape[0] == weight.shape[0] }) ?? true
         else {
             throw RondoError(
                 .shapeMismatch,
                 "linear: needs x [..., inputs], a weight [outputs, inputs] and a bias [outputs]; got shapes "
-                    + inputs.map { "\($0.shape)" }.joined(separator: ", "))
+                    + "\(x.shape), \(weight.shape)" + (bias.map { ", \($0.shape)" } ?? ""))
         }
         let type = weight.dtype.computationType
-        guard DType.weightTypes.contains(weight.dtype), x.dtype == type, inputs.count == 2 || inputs[2].dtype == type
-        else {
+        guard DType.weightTypes.contains(weight.dtype), x.dtype == type, bias.map({ $0.dtype == type }) ?? true else {
             throw RondoError(
                 .dtypeMismatch,
-                "linear: operands have types \(inputs.map(\.dtype.rawValue).joined(separator: ", ")); a weight may be of "
+                "linear: operands have types \(x.dtype.rawValue), \(weight.dtype.rawValue)"
+                    + (bias.map { ", \($0.dtype.rawValue)" } ?? "") + "; a weight may be of "
                     + "\(DType.weightTypes.map(\.rawValue).joined(separator: ", ")), x and the bias of float64 with "
                     + "float64, else of float32; cast them with cast(to:)")
         }
@@ -51,10 +54,14 @@ public struct LinearProduct: FusedOperation {
 extension LinearProduct: CPUFusedOperation {
     /// Computes the products.
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
-        let y = try Tensor.uninitialized([inputs[0].shape[0], inputs[1].shape[0]], inputs[0].dtype)
-        let product = try WeightProduct(weight: inputs[1], bias: inputs.count > 2 ? inputs[2] : nil)
-        try product(inputs[0], into: y.mutableBytes)
+        let y = try Self.product(inputs[0], weight: inputs[1], bias: inputs.count > 2 ? inputs[2] : nil)
         return FusedResult(outputs: [y], retained: .inputs)
+    }
+
+    fileprivate static func product(_ x: Tensor, weight: Tensor, bias: Tensor?) throws -> Tensor {
+        let y = try Tensor.uninitialized(Shape(x.shape[0], weight.shape[0]), x.dtype)
+        try WeightProduct(weight: weight, bias: bias)(x, into: y.mutableBytes)
+        return y
     }
 
     /// dx = g W, dW = gᵀ x, db = Σ g.
@@ -77,8 +84,12 @@ extension Tensor {
     /// - Returns: The products, of the type of x, which must be the weight's ``DType/computationType``.
     /// - Throws: ``RondoError`` when shapes or types do not fit.
     public func linear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
-        let parameters = [weight] + (bias.map { [$0] } ?? [])
-        guard rank != 2 else { return try LinearProduct()([self] + parameters)[0] }
-        return try mappingRows { rows in try LinearProduct()([rows] + parameters)[0] }
+        guard rank == 2 else { return try mappingRows { rows in try rows.linear(weight, bias: bias) } }
+        guard link == nil, weight.link == nil, bias?.link == nil, isOnCPU, weight.isOnCPU else {
+            return try LinearProduct()([self, weight] + (bias.map { [$0] } ?? []))[0]
+        }
+        // Without derivatives nothing has to be kept, and no list of operands is made.
+        try LinearProduct.check(self, weight: weight, bias: bias)
+        return try LinearProduct.product(self, weight: weight, bias: bias)
     }
 }

@@ -29,15 +29,55 @@ public struct Normalization: CPUFusedOperation {
 
     /// Refuses weights and biases that do not fit the last axis.
     public func validate(_ inputs: [Tensor]) throws {
-        guard (1...3).contains(inputs.count), let columns = inputs[0].shape.last,
-            inputs.dropFirst().allSatisfy({ $0.shape == [columns] && $0.dtype == inputs[0].dtype })
-        else {
+        guard (1...3).contains(inputs.count) else {
+            throw RondoError(
+                .invalidArgument, "\(kind.rawValue) normalization: needs an input, perhaps a weight, perhaps a bias")
+        }
+        try check(inputs[0], weight: inputs.count > 1 ? inputs[1] : nil, bias: inputs.count > 2 ? inputs[2] : nil)
+    }
+
+    private func check(_ x: Tensor, weight: Tensor?, bias: Tensor?) throws {
+        func fits(_ parameter: Tensor?) -> Bool {
+            guard let parameter else { return true }
+            return parameter.rank == 1 && parameter.shape[0] == x.shape.last && parameter.dtype == x.dtype
+        }
+        guard x.rank > 0, fits(weight), fits(bias), weight != nil || bias == nil else {
             throw RondoError(
                 .shapeMismatch,
-                "\(kind.rawValue) normalization: weight and bias must have the last extent and type of the input; shapes \(inputs.map(\.shape))"
-            )
+                "\(kind.rawValue) normalization: weight and bias must have the last extent and type of the input; shapes "
+                    + "\([x, weight, bias].compactMap { $0?.shape })")
         }
-        _ = try inputs[0].dtype.kernelType(Self.name)
+        _ = try x.dtype.kernelType(Self.name)
+    }
+
+    /// Normalises the last axis of one tensor.
+    ///
+    /// - Parameters:
+    ///   - x: `[..., n]`.
+    ///   - weight: The gains, `[n]`, if there are any.
+    ///   - bias: The offsets, `[n]`, if there are any; they need gains.
+    /// - Returns: The rows, normalised.
+    /// - Throws: ``RondoError`` when shapes or types do not fit.
+    public func callAsFunction(_ x: Tensor, weight: Tensor? = nil, bias: Tensor? = nil) throws -> Tensor {
+        let isRecorded = x.link != nil || weight?.link != nil || bias?.link != nil
+        guard !isRecorded, x.isOnCPU, bias == nil || kind == .layer else {
+            return try self([x] + (weight.map { [$0] } ?? []) + (bias.map { [$0] } ?? []))[0]
+        }
+        // Without derivatives nothing has to be kept, and no list of operands is made.
+        try check(x, weight: weight, bias: bias)
+        let (x, weight, bias) = try (x.dense(), weight?.dense(), bias?.dense())
+        let type = try x.dtype.kernelType(Self.name)
+        let y = try Tensor.uninitialized(x.shape, x.dtype)
+        forEachRowBlock(x) { rows, columns, start in
+            let size = rows * x.dtype.byteCount
+            withUnsafeTemporaryAllocation(byteCount: 2 * size, alignment: 64) { statistics in
+                guard let means = statistics.baseAddress else { return }
+                normalize(
+                    type, rows, columns, x.bytes + start, weight: weight?.bytes, bias: bias?.bytes,
+                    into: y.mutableBytes + start, means: means, deviations: means + size)
+            }
+        }
+        return y
     }
 
     /// The definition.
@@ -57,7 +97,7 @@ public struct Normalization: CPUFusedOperation {
         let bias = try inputs.count > 2 ? inputs[2].dense() : nil
         let type = try x.dtype.kernelType(Self.name)
         let y = try Tensor.uninitialized(x.shape, x.dtype)
-        let statistics = Array(x.shape.dropLast())
+        let statistics = Shape(x.shape.dropLast())
         let mean = try Tensor.uninitialized(kind == .layer ? statistics : [0], x.dtype)
         let rstd = try Tensor.uninitialized(statistics, x.dtype)
         forEachRowBlock(x) { rows, columns, start in

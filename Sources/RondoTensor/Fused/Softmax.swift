@@ -72,7 +72,7 @@ public struct LogSumExp: CPUFusedOperation {
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
         let x = try inputs[0].dense()
         let type = try x.dtype.kernelType(Self.name)
-        let y = try Tensor.uninitialized(Array(x.shape.dropLast()), x.dtype)
+        let y = try Tensor.uninitialized(Shape(x.shape.dropLast()), x.dtype)
         forEachRowBlock(x) { rows, columns, start in
             rk_log_sum_exp(type, rows, columns, x.bytes + start, y.mutableBytes + start / columns)
         }

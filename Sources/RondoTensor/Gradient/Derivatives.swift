@@ -16,7 +16,7 @@ extension Primitive {
 
     func gradients(_ s: SavedTensors, _ g: Tensor) throws -> [Tensor?] {
         switch self {
-        case .unary(let f): return [try .apply(.unaryGradient(f), s.input(0), s.result(), g.contiguous())]
+        case .unary(let f): return [try .apply(.unaryGradient(f), [s.input(0), s.result(), g.contiguous()])]
         case .affine(let scale, _): return [try g * scale]
         case .power(let p): return [try g * s.input(0).power(p - 1) * p]
         case .clamp(let low, let high): return [try g * Self.inside(s.input(0), low, high)]
@@ -49,7 +49,7 @@ extension Primitive {
         case .scatterAddAlong(let axis, _): return [try .apply(.takeAlong(axis: axis), g, s.input(1)), nil]
         case .reshape: return [try g.reshaped(s.shapes[0])]
         case .permute(let axes):
-            return [try g.permuted(axes.indices.map { axes.firstIndex(of: $0) ?? 0 })]
+            return [try g.permuted(axes.inverted)]
         case .broadcast: return [try g.summed(to: s.shapes[0])]
         case .slice(let axis, let start, let step, _):
             return [try .apply(.unslice(axis: axis, start: start, step: step, extent: s.shapes[0][axis]), g)]
@@ -108,11 +108,11 @@ extension Primitive {
     }
 
     /// The product of all other elements, from the products before and after each one (right with zeros too).
-    private static func productGradient(_ x: Tensor, _ axes: [Int], _ g: Tensor) throws -> Tensor {
+    private static func productGradient(_ x: Tensor, _ axes: Shape, _ g: Tensor) throws -> Tensor {
         guard x.count > 0 else { return x }
-        let kept = x.shape.indices.filter { !axes.contains($0) }
+        let kept = Shape(x.shape.indices.lazy.filter { !axes.contains($0) })
         let order = kept + axes
-        let rows = try x.permuted(order).reshaped([kept.map { x.shape[$0] }.reduce(1, *), -1])
+        let rows = try x.permuted(order).reshaped([kept.mapping { x.shape[$0] }.product, -1])
         let length = rows.shape[1]
         let one = try Tensor.ones([rows.shape[0], 1], dtype: x.dtype)
         var before = [one]
@@ -122,12 +122,11 @@ extension Primitive {
             after.append(try after[index] * rows.sliced(1, length - 1 - index..<length - index))
         }
         let others = try Tensor.concatenate(before, axis: 1) * Tensor.concatenate(after.reversed(), axis: 1)
-        let restored = try others.reshaped(order.map { x.shape[$0] })
-            .permuted(order.indices.map { order.firstIndex(of: $0) ?? 0 })
+        let restored = try others.reshaped(order.mapping { x.shape[$0] }).permuted(order.inverted)
         return try restored * g
     }
 
-    private static func pieces(of g: Tensor, _ axis: Int, _ shapes: [[Int]]) throws -> [Tensor] {
+    private static func pieces(of g: Tensor, _ axis: Int, _ shapes: [Shape]) throws -> [Tensor] {
         var start = 0
         return try shapes.map { shape in
             defer { start += shape[axis] }
@@ -138,10 +137,10 @@ extension Primitive {
 
 extension Tensor {
     /// The transpose of broadcasting: sums the axes along which `target` was repeated.
-    func summed(to target: [Int]) throws -> Tensor {
+    func summed(to target: Shape) throws -> Tensor {
         guard shape != target else { return self }
         let leading = rank - target.count
-        let axes = shape.indices.filter { $0 < leading || (target[$0 - leading] == 1 && shape[$0] != 1) }
+        let axes = Shape(shape.indices.lazy.filter { $0 < leading || (target[$0 - leading] == 1 && shape[$0] != 1) })
         return try sum(axes, keepingAxes: true).reshaped(target)
     }
 }

@@ -44,7 +44,7 @@ extension GradientLink {
     }
 
     /// Records a primitive, keeping only the operands its rule reads.
-    init(primitive: Primitive, inputs: [Tensor], output: Tensor) {
+    init(primitive: Primitive, inputs: TensorList, output: Tensor) {
         let needs = primitive.needs
         let saved = SavedTensors(
             inputs: inputs.map { needs.inputs ? $0.detached() : nil },
@@ -63,7 +63,7 @@ extension GradientLink {
 struct SavedTensors {
     let inputs: [Tensor?]
     let output: Tensor?
-    let shapes: [[Int]]
+    let shapes: [Shape]
     let dtype: DType
     /// Which inputs a derivative is wanted for.
     let wanted: [Bool]

@@ -45,7 +45,7 @@ public struct OptimizerState: Sendable {
     /// - Throws: ``RondoError`` when there is no memory, or when a parameter is stored in a type that cannot be trained.
     public init(
         for optimizer: some Optimizer, module: some Module,
-        role: (String, [Int]) -> ParameterRole = ParameterRole.init(path:shape:)
+        role: (String, Shape) -> ParameterRole = ParameterRole.init(path:shape:)
     ) throws {
         let parameters = module.parameters
         try parameters.requireDifferentiable()

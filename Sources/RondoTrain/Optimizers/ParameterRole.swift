@@ -1,3 +1,5 @@
+public import RondoTensor
+
 /// What a parameter is to an optimiser.
 public enum ParameterRole: Sendable, Hashable {
     /// A matrix between hidden layers (or a stack of them, along leading axes). `blocks` independent ones may lie
@@ -15,7 +17,7 @@ public enum ParameterRole: Sendable, Hashable {
     /// Fewer than two axes longer than 1, a module called "…conv…" or "…norm…", or a parameter of a layer that is neither
     /// called `weight` nor `recurrent` (decays, time scales): a vector. A module called
     /// "…embed…" is the embedding, one called "…head" or "output" at the outermost level the head. The rest are matrices.
-    public init(path: String, shape: [Int]) {
+    public init(path: String, shape: Shape) {
         let modules = path.split(separator: ".").dropLast()
         let isNamedMap = ["weight", "recurrent"].contains(path.split(separator: ".").last ?? "")
         if shape.count(where: { $0 > 1 }) < 2 || !isNamedMap

@@ -69,7 +69,7 @@ struct DenseSystem {
             state = try tables.advance(state, by: length) + added.selecting(2, index)
         }
         let begin = try Tensor.stack(starts, axis: 2).reshaped([width, batch * count, size])
-        let shape = [width, batch * count, length, outputs]
+        let shape: Shape = [width, batch * count, length, outputs]
         let response = try begin.matmul(tables.leaving.sliced(1, 0..<length * outputs).transposed()).reshaped(shape)
             .permuted([1, 2, 0, 3])
         let repeated = try own.expanded(at: 3).broadcast(to: own.shape + [outputs])

@@ -61,7 +61,7 @@ struct DiagonalSystem {
         let added = try byChannel.matmul(tables.entering(length))
         let parts = try added.reshaped([width, batch, count, 2, size]).permuted([3, 1, 2, 0, 4])
         let lead = try tables.power(length)
-        let flat = [batch, count, width * size]
+        let flat: Shape = [batch, count, width * size]
         let scanned = try ComplexDiagonalScan()([
             lead.real.reshaped([-1]), lead.imaginary.reshaped([-1]), parts.selecting(0, 0).reshaped(flat),
             parts.selecting(0, 1).reshaped(flat), state.real.reshaped([batch, -1]),
@@ -81,7 +81,7 @@ struct DiagonalSystem {
     /// The states at the begins of blocks, `[batch * count, D, n]`, from those at their ends.
     private static func starts(_ ends: Tensor, from first: Tensor) throws -> Tensor {
         let (batch, count) = (ends.shape[0], ends.shape[1])
-        let shape = [batch * count, first.shape[1], first.shape[2]]
+        let shape: Shape = [batch * count, first.shape[1], first.shape[2]]
         guard count > 1 else { return first }
         let earlier = try ends.sliced(1, 0..<count - 1)
         return try Tensor.concatenate([first.reshaped([batch, 1, -1]), earlier], axis: 1).reshaped(shape)

@@ -123,7 +123,7 @@ struct StructuredDynamics: Module {
 
     /// Standard normal numbers; a complex one has half its variance in each part.
     private static func randomReadout(
-        _ shape: [Int], dtype: DType, using generator: inout Generator
+        _ shape: Shape, dtype: DType, using generator: inout Generator
     ) throws -> Tensor {
         try generator.normal(shape, deviation: shape[0] == 1 ? 1 : 0.5.squareRoot(), dtype: dtype)
     }

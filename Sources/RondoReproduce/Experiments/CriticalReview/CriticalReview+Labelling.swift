@@ -76,7 +76,7 @@ private struct NoisySounds {
         }
         let time = rows.map(\.count).max() ?? 0
         let padded = rows.flatMap { $0 + Array(repeating: 0, count: time - $0.count) }
-        let shape = [count, time, settings.features]
+        let shape: Shape = [count, time, settings.features]
         let noise = try generator.normal(shape, deviation: settings.noise)
         return Batch(
             frames: try means.takingRows(Tensor(padded)).reshaped(shape) + noise, lengths: rows.map(\.count),

@@ -46,7 +46,7 @@ extension Experiment {
     }
 
     private static func clipping(_ trial: inout Trial) throws {
-        let shapes = [[7, 3], [5], [2, 2, 2]]
+        let shapes: [Shape] = [[7, 3], [5], [2, 2, 2]]
         var worst = 0.0
         for scale in [1e-3, 1, 1e3, 1e18, 1e200] {
             let tensors = try shapes.map { try trial.generator.normal($0, dtype: .float64) * scale }

@@ -151,7 +151,7 @@ public struct RecurrentLoop: CPUFusedOperation {
         let batch = all.states[0].shape.first ?? 0
         let rows = all.projection.shape.first ?? 0
         let time = batch == 0 ? 0 : rows / batch
-        let expected: [(String, Tensor, [[Int]])] =
+        let expected: [(String, Tensor, [Shape])] =
             [("projection", all.projection, [[time * batch, gates]])]
             + all.states.map { ("state", $0, [[batch, units]]) }
             + (all.extras.map { [("extras", $0, [[cell.extraNames.count, units]])] } ?? [])

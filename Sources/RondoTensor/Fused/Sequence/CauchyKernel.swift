@@ -23,7 +23,7 @@ public struct CauchyKernel: CPUFusedOperation {
     /// Refuses shapes that do not fit.
     public func validate(_ inputs: [Tensor]) throws {
         guard inputs.count == 6, inputs[0].rank == 3, inputs[2].rank == 2, inputs[4].rank == 1,
-            inputs[2].shape == Array(inputs[0].shape.dropFirst()), inputs[1].shape == inputs[0].shape,
+            inputs[2].shape == Shape(inputs[0].shape.dropFirst()), inputs[1].shape == inputs[0].shape,
             inputs[3].shape == inputs[2].shape, inputs[5].shape == inputs[4].shape,
             inputs.allSatisfy({ $0.dtype == inputs[0].dtype })
         else {
@@ -49,7 +49,7 @@ public struct CauchyKernel: CPUFusedOperation {
     public func forward(_ inputs: [Tensor]) throws -> FusedResult {
         let dense = try inputs.map { try $0.dense() }
         let sizes = try Sizes(dense)
-        let shape = [sizes.sets, sizes.channels, sizes.length]
+        let shape: Shape = [sizes.sets, sizes.channels, sizes.length]
         let (re, im) = (
             try Tensor.uninitialized(shape, dense[0].dtype), try Tensor.uninitialized(shape, dense[0].dtype)
         )

@@ -15,7 +15,7 @@ public struct ClampMaps: Sendable {
     }
 
     /// Maps that change nothing.
-    public static func identity(_ shape: [Int], dtype: DType) throws -> ClampMaps {
+    public static func identity(_ shape: Shape, dtype: DType) throws -> ClampMaps {
         ClampMaps(
             upper: try Tensor.full(shape, .infinity, dtype: dtype),
             lower: try Tensor.full(shape, -.infinity, dtype: dtype))

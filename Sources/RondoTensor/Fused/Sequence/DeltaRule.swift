@@ -126,8 +126,8 @@ public struct DeltaRule: CPUFusedOperation {
                 "deltaRule: needs q [batch, time, heads, keys] and v [batch, time, heads, values]; got \(all.q.shape) "
                     + "and \(all.v.shape)")
         }
-        let rows = Array(all.q.shape.prefix(3))
-        let expected: [(String, Tensor?, [Int])] = [
+        let rows = Shape(all.q.shape.prefix(3))
+        let expected: [(String, Tensor?, Shape)] = [
             ("k", all.k, all.q.shape), ("v", all.v, rows + [all.values]), ("beta", all.beta, rows),
             ("a", all.a, all.q.shape), ("b", all.b, all.q.shape),
             ("g", all.g, form == .delta ? rows : all.q.shape),

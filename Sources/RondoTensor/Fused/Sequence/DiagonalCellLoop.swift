@@ -78,7 +78,7 @@ public struct DiagonalCellLoop: CPUFusedOperation {
             states = try cell == .gru ? Self.gruStep(u, a, states) : Self.lstmStep(u, a, p, states)
             outputs.append(states[0])
         }
-        let empty = [all.projection.shape[0], 0, channels]
+        let empty: Shape = [all.projection.shape[0], 0, channels]
         let hidden = try time > 0 ? Tensor.stack(outputs, axis: 1) : Tensor.zeros(empty, dtype: all.projection.dtype)
         return [hidden] + states
     }

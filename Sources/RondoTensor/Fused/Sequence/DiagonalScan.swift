@@ -33,7 +33,7 @@ public struct DiagonalScan: CPUFusedOperation {
         _ = try inputs[0].dtype.kernelType(Self.name)
     }
 
-    private func isGate(_ shape: [Int], of sequence: [Int]) -> Bool {
+    private func isGate(_ shape: Shape, of sequence: Shape) -> Bool {
         let gates = sequence[2] / channelsPerGate
         return shape == [gates] || shape == [sequence[0], sequence[1], gates]
     }
@@ -82,7 +82,7 @@ public struct DiagonalScan: CPUFusedOperation {
         let dh0 = try extents.carry(cotangents[1])
         let group = a.isConstant ? 1 : channelsPerGate
         let gates = extents.channels / group
-        let shape = a.isConstant ? [extents.batch, gates] : [extents.batch, extents.time, gates]
+        let shape: Shape = a.isConstant ? [extents.batch, gates] : [extents.batch, extents.time, gates]
         let da = try context.wanted[0] ? Tensor.uninitialized(shape, extents.dtype) : nil
         let db = try context.wanted[1] ? Tensor.uninitialized(h.shape, extents.dtype) : nil
         extents.forEachBlock(group: group) { row, channels in

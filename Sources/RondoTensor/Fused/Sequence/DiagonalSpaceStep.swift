@@ -57,7 +57,7 @@ public struct DiagonalSpaceStep: Sendable {
         let (channels, size) = (lambda.shape[0], lambda.shape[1])
         let joined = states.count == 1
         let batch = u.shape.first ?? 0
-        let shape = [batch, channels, joined ? 2 * size : size]
+        let shape: Shape = [batch, channels, joined ? 2 * size : size]
         guard u.shape == [batch, channels], u.dtype == skip.dtype, joined || states.count == 2,
             states.allSatisfy({ $0.shape == shape && $0.dtype == u.dtype })
         else {

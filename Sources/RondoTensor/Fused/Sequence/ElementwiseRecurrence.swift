@@ -14,7 +14,7 @@ enum ElementwiseRecurrence {
     }
 
     /// A copy that a kernel may change in place, zeros where there is nothing to copy.
-    static func cotangent(_ tensor: Tensor?, like shape: [Int], _ dtype: DType) throws -> Tensor {
+    static func cotangent(_ tensor: Tensor?, like shape: Shape, _ dtype: DType) throws -> Tensor {
         try tensor?.copied() ?? Tensor.zeros(shape, dtype: dtype)
     }
 }

@@ -93,7 +93,7 @@ extension LinearAttention: CPUFusedOperation {
         let cotangents = [
             try cotangents[0]?.withDenseLastAxis(), try cotangents[1]?.dense(),
         ]
-        let perPart = [plan.parts] + all.q.shape
+        let perPart: Shape = [plan.parts] + all.q.shape
         let (dq, dk) = (try Tensor.uninitialized(perPart, type), try Tensor.uninitialized(perPart, type))
         let dv = try Tensor.uninitialized(all.v.shape, type)
         let dstate = try Tensor.uninitialized(all.state.shape, type)
@@ -168,6 +168,6 @@ extension Tensor {
 
     /// The sum over the first axis, without work if there is one part only.
     fileprivate func summedOverParts() throws -> Tensor {
-        shape[0] == 1 ? try reshaped(Array(shape.dropFirst())) : try sum([0])
+        shape[0] == 1 ? try reshaped(Shape(shape.dropFirst())) : try sum([0])
     }
 }

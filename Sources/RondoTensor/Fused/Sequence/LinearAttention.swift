@@ -111,7 +111,7 @@ public struct LinearAttention: FusedOperation {
         let size = Self.extents(all.q, all.v)
         let decays = decay == .scalar ? [size.batch, size.time, size.heads] : all.q.shape
         return size.groups > 0 && size.heads > 0 && size.heads % size.groups == 0 && size.key > 0 && size.value > 0
-            && all.k.shape == all.q.shape && Array(all.v.shape.prefix(2)) == [size.batch, size.time]
+            && all.k.shape == all.q.shape && Shape(all.v.shape.prefix(2)) == [size.batch, size.time]
             && all.state.shape == [size.batch, size.heads, size.key, size.value]
             && all.g.map { $0.shape == decays } ?? true && all.bonus.map { $0.shape == [size.heads, size.key] } ?? true
     }
@@ -142,7 +142,7 @@ public struct LinearAttention: FusedOperation {
 
     /// `[batch, time, G, K]` repeated for the heads of each group, `[batch, time, H, K]`.
     private func perHead(_ x: Tensor, _ size: Extents) throws -> Tensor {
-        let repeated = [size.batch, size.time, size.groups, size.heads / size.groups, size.key]
+        let repeated: Shape = [size.batch, size.time, size.groups, size.heads / size.groups, size.key]
         return try x.expanded(at: 3).broadcast(to: repeated)
             .reshaped([size.batch, size.time, size.heads, size.key])
     }

@@ -17,7 +17,7 @@ extension LinearAttention {
     public func step(
         q: Tensor, k: Tensor, v: Tensor, g: Tensor? = nil, bonus: Tensor? = nil, state: inout Tensor
     ) throws -> Tensor {
-        try validateStep([q, k, v, g, bonus], state)
+        try validateStep(q, k, v, g, bonus, state)
         let (q, k, v) = (try q.dense(), try k.dense(), try v.dense())
         let (g, bonus) = (try g?.dense(), try bonus?.dense())
         let type = try v.dtype.kernelType(Self.name)
@@ -45,23 +45,36 @@ extension LinearAttention {
         return output
     }
 
-    private func validateStep(_ inputs: [Tensor?], _ state: Tensor) throws {
-        let (q, v) = (inputs[0]?.shape ?? [], inputs[2]?.shape ?? [])
-        let decays: [Int]? = decay == .none ? nil : decay == .scalar ? Array(v.prefix(2)) : q
-        guard q.count == 3, v.count == 3, inputs[1]?.shape == q, v[0] == q[0], q[1] > 0, v[1] % q[1] == 0, q[2] > 0,
-            v[2] > 0, state.shape == [v[0], v[1], q[2], v[2]], inputs[3]?.shape == decays,
-            inputs[4]?.shape == (hasBonus ? [v[1], q[2]] : nil), !hasBonus || decay == .vector
+    private func validateStep(
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, _ g: Tensor?, _ bonus: Tensor?, _ state: Tensor
+    ) throws {
+        guard q.rank == 3, v.rank == 3, k.shape == q.shape, v.shape[0] == q.shape[0], q.shape[1] > 0,
+            v.shape[1] % q.shape[1] == 0, q.shape[2] > 0, v.shape[2] > 0, state.rank == 4, state.shape[0] == v.shape[0],
+            state.shape[1] == v.shape[1], state.shape[2] == q.shape[2], state.shape[3] == v.shape[2],
+            g?.shape == decayShape(q, v), bonus?.shape == (hasBonus ? Shape(v.shape[1], q.shape[2]) : nil),
+            !hasBonus || decay == .vector
         else {
             throw RondoError(
                 .shapeMismatch,
                 "linearAttention.step: needs q and k [batch, G, K], v [batch, H, V], a state [batch, H, K, V] and "
                     + "\(decay == .none ? "no g" : decay == .scalar ? "g [batch, H]" : "g [batch, G, K]")"
-                    + "\(hasBonus ? ", u [H, K]" : ""); got \(inputs.map { $0?.shape ?? [] }) and \(state.shape)")
+                    + "\(hasBonus ? ", u [H, K]" : ""); got \([q, k, v, g, bonus].map { $0?.shape ?? [] }) and "
+                    + "\(state.shape)")
         }
-        guard inputs.allSatisfy({ $0 == nil || $0?.dtype == state.dtype }) else {
+        guard q.dtype == state.dtype, k.dtype == state.dtype, v.dtype == state.dtype,
+            g?.dtype ?? state.dtype == state.dtype, bonus?.dtype ?? state.dtype == state.dtype
+        else {
             throw RondoError(
                 .dtypeMismatch,
                 "linearAttention.step: needs operands of the state's type \(state.dtype.rawValue); cast them")
+        }
+    }
+
+    private func decayShape(_ q: Tensor, _ v: Tensor) -> Shape? {
+        switch decay {
+        case .none: nil
+        case .scalar: Shape(v.shape[0], v.shape[1])
+        case .vector: q.shape
         }
     }
 }

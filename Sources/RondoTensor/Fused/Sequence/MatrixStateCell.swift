@@ -87,7 +87,7 @@ public struct MatrixStateCell: CPUFusedOperation {
         let dy = try cotangents[0]?.dense()
         let dstate = try ElementwiseRecurrence.cotangent(cotangents[1], like: dense[5].shape, dtype)
         // Heads that share a query or key add to it afterwards, so that they do not wait for each other.
-        let perHead = [sizes.batch, sizes.time, sizes.heads, sizes.keys]
+        let perHead: Shape = [sizes.batch, sizes.time, sizes.heads, sizes.keys]
         let (dq, dk) = (try Tensor.uninitialized(perHead, dtype), try Tensor.uninitialized(perHead, dtype))
         let (dv, df) = (
             try Tensor.uninitialized(dense[2].shape, dtype), try Tensor.uninitialized(dense[3].shape, dtype)

@@ -31,7 +31,7 @@ public struct NGramMean: CPUFusedOperation {
 
     /// Refuses shapes that do not fit.
     public func validate(_ inputs: [Tensor]) throws {
-        guard inputs.count == 2, inputs[0].rank == 3, inputs[1].shape == Array(inputs[0].shape.prefix(2)),
+        guard inputs.count == 2, inputs[0].rank == 3, inputs[1].shape == Shape(inputs[0].shape.prefix(2)),
             inputs[0].dtype == inputs[1].dtype, order >= 1, (0...inputs[0].shape[1]).contains(time)
         else {
             throw RondoError(

@@ -60,7 +60,7 @@ public struct NewtonRecurrence: Sendable {
                 "NewtonRecurrence: needs a state [batch, k, channels] and a time of at least 0; got \(initial.shape), \(time)"
             )
         }
-        let shape = [initial.shape[0], time] + initial.shape.dropFirst()
+        let shape: Shape = [initial.shape[0], time] + initial.shape.dropFirst()
         let zeros = try Tensor.zeros(shape, dtype: initial.dtype)
         guard zeros.count > 0 else { return (zeros, Report(iterations: 0, residual: 0, converged: true)) }
         let before = try initial.detached().expanded(at: 1)

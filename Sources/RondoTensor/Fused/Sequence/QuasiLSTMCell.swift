@@ -38,7 +38,7 @@ public struct QuasiLSTMCell: CPUFusedOperation {
             cell = try (gates[0] + forgetBias).sigmoid() * cell + gates[1].sigmoid() * gates[2].tanh()
             outputs.append(try gates[3].sigmoid() * cell.tanh())
         }
-        let empty = [cell.shape[0], 0, cell.shape[1]]
+        let empty: Shape = [cell.shape[0], 0, cell.shape[1]]
         return [try outputs.isEmpty ? Tensor.zeros(empty, dtype: cell.dtype) : Tensor.stack(outputs, axis: 1), cell]
     }
 

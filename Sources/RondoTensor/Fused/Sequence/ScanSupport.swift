@@ -37,7 +37,7 @@ struct ScanExtents: Sendable {
     }
 
     /// The shape of all states.
-    var sequenceShape: [Int] { [batch, time, channels] }
+    var sequenceShape: Shape { [batch, time, channels] }
 
     /// Whether all states together are too large for the caches of a few cores.
     var isLarge: Bool { batch * time * channels * dtype.byteCount >= 4 << 20 }
@@ -98,7 +98,7 @@ struct ScanExtents: Sendable {
 extension FusedOperation {
     /// Runs `step(t, states)` over the positions: all states `[batch, time, channels]`, then the final ones.
     func scanned(
-        _ shape: [Int], from initial: [Tensor], _ step: (Int, [Tensor]) throws -> [Tensor]
+        _ shape: Shape, from initial: [Tensor], _ step: (Int, [Tensor]) throws -> [Tensor]
     ) throws -> [Tensor] {
         var states = initial
         var steps = initial.map { _ in [Tensor]() }

@@ -25,11 +25,11 @@ extension SelectiveScan {
         let dense = Array(context.saved.prefix(7))
         let extents = SelectiveScanExtents(dense)
         let type = try dense[0].dtype.kernelType(Self.name)
-        func fresh(_ shape: [Int]) throws -> Tensor { try Tensor.uninitialized(shape, dense[0].dtype) }
+        func fresh(_ shape: Shape) throws -> Tensor { try Tensor.uninitialized(shape, dense[0].dtype) }
         let (batch, time) = (extents.batch, extents.time)
         let (dx, ddt) = (try fresh(dense[0].shape), try fresh(dense[0].shape))
         let (da, dd) = (try fresh([batch] + dense[2].shape), try fresh([batch, extents.channels]))
-        let shares = [extents.blocks, batch, time, extents.states]
+        let shares: Shape = [extents.blocks, batch, time, extents.states]
         let (db, dc, dinitial) = (try fresh(shares), try fresh(shares), try fresh(dense[6].shape))
         let (dy, dfinal) = (try cotangents[0]?.dense(), try cotangents[1]?.dense())
         var scan = extents.description(dense, context.saved[7])
@@ -64,7 +64,7 @@ private struct SelectiveScanExtents {
         blocks = (channels + block - 1) / block
     }
 
-    var checkpointShape: [Int] {
+    var checkpointShape: Shape {
         let chunk = RK_SELECTIVE_CHUNK
         return [batch, blocks, (time + chunk - 1) / chunk, states, RK_SELECTIVE_CHANNELS]
     }

@@ -73,7 +73,7 @@ struct SelectiveScanOperands {
     }
 
     /// What the shapes must be, for x `[batch, time, channels]` and N states a channel.
-    static func shapes(x: [Int], states: Int) -> [[Int]] {
+    static func shapes(x: Shape, states: Int) -> [Shape] {
         let (batch, time, channels) = (x[0], x[1], x[2])
         return [
             x, x, [channels, states], [batch, time, states], [batch, time, states], [channels],

@@ -7,6 +7,7 @@ public struct SelectiveScanStep: Sendable {
     private let a: Tensor
     private let d: Tensor
     private let isSymmetric: Bool
+    private let appliesSoftplus: Bool
     /// The latest y, `[batch, channels]`.
     ///
     /// Do not hold on to it across calls: that would force a copy.
@@ -19,8 +20,11 @@ public struct SelectiveScanStep: Sendable {
     ///   - d: D, `[channels]`.
     ///   - batch: how many sequences each call advances.
     ///   - isSymmetric: whether the decay is 2 exp(dt A) - 1 instead of exp(dt A).
+    ///   - appliesSoftplus: whether dt is the softplus of what each call gives.
     /// - Throws: ``RondoError`` when the shapes do not fit.
-    public init(a: Tensor, d: Tensor, batch: Int, isSymmetric: Bool = false) throws {
+    public init(
+        a: Tensor, d: Tensor, batch: Int, isSymmetric: Bool = false, appliesSoftplus: Bool = false
+    ) throws {
         guard a.rank == 2, batch > 0, d.shape == [a.shape[0]], d.dtype == a.dtype else {
             throw RondoError(
                 .shapeMismatch,
@@ -31,6 +35,7 @@ public struct SelectiveScanStep: Sendable {
         self.a = try a.detached().dense()
         self.d = try d.detached().dense()
         self.isSymmetric = isSymmetric
+        self.appliesSoftplus = appliesSoftplus
         output = try Tensor.zeros([batch, a.shape[0]], dtype: a.dtype)
     }
 
@@ -38,34 +43,44 @@ public struct SelectiveScanStep: Sendable {
     ///
     /// - Parameters:
     ///   - x: x, `[batch, channels]`. This and the next three may be slices of wider rows.
-    ///   - dt: dt, `[batch, channels]`, positive.
+    ///   - dt: dt, `[batch, channels]`, positive, or what it is the softplus of.
     ///   - b: B, `[batch, N]`.
     ///   - c: C, `[batch, N]`.
+    ///   - gate: z, `[batch, channels]`, if y is to be multiplied by its SiLU. It may be a slice too.
     ///   - state: h, `[batch, channels, N]`; becomes the state after, in place where nobody else holds it.
     /// - Throws: ``RondoError`` when the shapes do not fit.
-    public mutating func callAsFunction(x: Tensor, dt: Tensor, b: Tensor, c: Tensor, state: inout Tensor) throws {
+    public mutating func callAsFunction(
+        x: Tensor, dt: Tensor, b: Tensor, c: Tensor, gate: Tensor? = nil, state: inout Tensor
+    ) throws {
         let (batch, channels, states) = (output.shape[0], a.shape[0], a.shape[1])
-        guard x.shape == output.shape, dt.shape == output.shape, b.shape == [batch, states], c.shape == b.shape,
-            state.shape == [batch, channels, states], [x, dt, b, c, state].allSatisfy({ $0.dtype == a.dtype })
+        guard fits(x), fits(dt), fits(gate ?? output), fits(b, Shape(batch, states)),
+            fits(c, Shape(batch, states)), fits(state, Shape(batch, channels, states))
         else {
             throw RondoError(
                 .shapeMismatch,
-                "SelectiveScanStep: needs x and dt \([batch, channels]), B and C \([batch, states]) and a state "
+                "SelectiveScanStep: needs x, dt and a gate \([batch, channels]), B and C \([batch, states]) and a state "
                     + "\([batch, channels, states]) of \(a.dtype.rawValue); got "
-                    + "\([x, dt, b, c, state].map(\.shape))")
+                    + "\([x, dt, gate ?? output, b, c, state].map(\.shape))")
         }
-        let rows = try [x, dt, b, c].map { try $0.withDenseColumns() }
-        defer { withExtendedLifetime(rows) {} }
+        let (x, dt, gate) = try (x.withDenseColumns(), dt.withDenseColumns(), gate?.withDenseColumns())
+        let (b, c) = try (b.withDenseColumns(), c.withDenseColumns())
+        defer { withExtendedLifetime((x, dt, gate, b, c)) {} }
         try state.mutateInPlace { _ in }
         try output.mutateInPlace { _ in }
         var step = rk_selective_step()
-        (step.channels, step.states, step.symmetric) = (Int64(channels), Int64(states), isSymmetric ? 1 : 0)
-        (step.x, step.dt, step.b, step.c) = (rows[0].bytes, rows[1].bytes, rows[2].bytes, rows[3].bytes)
-        (step.x_row, step.dt_row) = (Int64(rows[0].strides[0]), Int64(rows[1].strides[0]))
-        (step.b_row, step.c_row) = (Int64(rows[2].strides[0]), Int64(rows[3].strides[0]))
+        (step.channels, step.states) = (Int64(channels), Int64(states))
+        (step.symmetric, step.softplus) = (isSymmetric ? 1 : 0, appliesSoftplus ? 1 : 0)
+        (step.x, step.dt, step.b, step.c, step.gate) = (x.bytes, dt.bytes, b.bytes, c.bytes, gate?.bytes)
+        (step.x_row, step.dt_row) = (Int64(x.strides[0]), Int64(dt.strides[0]))
+        (step.b_row, step.c_row) = (Int64(b.strides[0]), Int64(c.strides[0]))
+        step.gate_row = Int64(gate?.strides[0] ?? 0)
         (step.a, step.d) = (a.bytes, d.bytes)
         (step.state, step.y) = (state.mutableBytes, output.mutableBytes)
         try run(step, batch: batch, channels: channels, states: states)
+    }
+
+    private func fits(_ operand: Tensor, _ shape: Shape? = nil) -> Bool {
+        operand.shape == shape ?? output.shape && operand.dtype == a.dtype
     }
 
     /// Small steps on the calling thread: waking another takes longer than they do.
@@ -86,7 +101,7 @@ public struct SelectiveScanStep: Sendable {
 
 extension Tensor {
     /// The matrix itself if its rows are dense, else a dense copy.
-    fileprivate func withDenseColumns() throws -> Tensor {
+    func withDenseColumns() throws -> Tensor {
         strides[1] == 1 || shape[1] == 1 ? detached() : try dense()
     }
 }

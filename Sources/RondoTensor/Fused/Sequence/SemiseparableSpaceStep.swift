@@ -42,7 +42,7 @@ public struct SemiseparableSpaceStep: Sendable {
     /// - Throws: ``RondoError`` when shapes or types do not fit.
     public init(_ dynamics: Dynamics, alpha: Double, step: Tensor, readout: Tensor, skip: Tensor) throws {
         let all = dynamics.all
-        guard readout.rank == 3, skip.shape == Array(readout.shape.prefix(2)), step.shape == [readout.shape[0]],
+        guard readout.rank == 3, skip.shape == Shape(readout.shape.prefix(2)), step.shape == [readout.shape[0]],
             all.allSatisfy({ $0.shape == [readout.shape[2]] }),
             (all + [step, skip]).allSatisfy({ $0.dtype == readout.dtype })
         else {
