@@ -11,13 +11,17 @@ public struct PasskeyTask: SequenceTask {
             of the blocks the sentence "The passkey is 01234. Remember it. 01234 is the passkey.", and at the end "What \
             is the pass key? The passkey is " with all digits but the last. The passkey is uniform from 00000 to 99999. \
             It stands before block number ⌊d (n - 1)⌋ of n (from 0), where the depth d is `depth` or uniform from 0 to \
-            1. Asked: the five digits, each at the byte before it; classes are bytes. A length counts blocks of 90 \
-            bytes. Chance: 1/10.
+            1. Asked: the five digits, each at the byte before it, with `asks_repetition` also where the sentence says \
+            them again; classes are bytes. A length counts blocks of 90 bytes. Chance: 1/10.
             """,
         source: "Mohtashami and Jaggi, 2023; Chen et al., 2024 (Stuffed Mamba)")
 
     /// Where the passkey stands, from 0 for the beginning to 1; `nil` for anywhere.
     public var depth: Double?
+    /// Whether the digits are also asked where the sentence says them again, 20 bytes after the first time.
+    ///
+    /// Models that do not learn the task from the question alone may learn it so: first to copy over a short distance.
+    public var asksRepetition = false
 
     /// Creates the task with its defaults.
     public init() {}
@@ -42,12 +46,19 @@ public struct PasskeyTask: SequenceTask {
         let number = Int.random(in: 0..<100_000, using: &generator)
         let digits = String("\(100_000 + number)".dropFirst())
         let place = Int((depth ?? Double.random(in: 0..<1, using: &generator)) * Double(length - 1))
+        let untilRepetition =
+            Self.instruction + String(repeating: Self.block, count: place) + "The passkey is \(digits). Remember it. "
         let prompt =
-            Self.instruction + String(repeating: Self.block, count: place) + Self.sentence(digits)
-            + String(repeating: Self.block, count: length - place) + Self.question
+            untilRepetition + "\(digits) is the passkey.\n" + String(repeating: Self.block, count: length - place)
+            + Self.question
         let tokens = (prompt + digits.dropLast()).utf8.map(Int32.init)
         let answers = digits.utf8.map(Int32.init)
-        return TaskExample(tokens: tokens, classes: .unasked(tokens.count - answers.count) + answers)
+        var classes: [Int32] = .unasked(tokens.count - answers.count) + answers
+        if asksRepetition {
+            let start = untilRepetition.utf8.count - 1
+            classes.replaceSubrange(start..<start + answers.count, with: answers)
+        }
+        return TaskExample(tokens: tokens, classes: classes)
     }
 
     /// The character of a byte.
@@ -76,8 +87,4 @@ public struct PasskeyTask: SequenceTask {
         """
 
     private static let question = "\nWhat is the pass key? The passkey is "
-
-    private static func sentence(_ digits: String) -> String {
-        "The passkey is \(digits). Remember it. \(digits) is the passkey.\n"
-    }
 }

@@ -31,7 +31,7 @@ public struct TaskModel: Module {
     }
 
     /// Takes over a model that exists.
-    init(language: LanguageModel) { self.language = language }
+    public init(language: LanguageModel) { self.language = language }
 
     /// Takes over a model that exists.
     init(signal: SignalModel) { self.signal = signal }

@@ -184,6 +184,16 @@ import Testing
         }
         expectRefusal(PasskeyTask.self, #"{"depth": 1.5}"#, naming: "depth 1.5")
     }
+
+    @Test func theRepetitionCanBeAskedToo() throws {
+        let passkey = try task(PasskeyTask.self, #"{"asks_repetition": true}"#)
+        try forEachExample(of: passkey, lengths: [1, 5], count: 10) { example, _ in
+            #expect(example.asked.count == 10)
+            let text = Array(example.text)
+            // Every digit is asked at the byte before it; the last one of the question is not in the text.
+            for place in example.asked.dropLast() { #expect(String(text[place + 1]) == example.answers[place]) }
+        }
+    }
 }
 
 @Suite struct ReberTaskTests {
