@@ -16,7 +16,7 @@ extension Experiment {
             constant memory and linear time.
             """,
         missing: """
-            event forecasting, reinforcement learning and the classification of time series; the paper's data sets other \
+            reinforcement learning and the classification of time series; the paper's data sets other \
             than ETTh1
             """,
         parts: [
@@ -37,6 +37,9 @@ extension Experiment {
             .full(
                 "forecasting", "Forecasts as good as a Transformer's",
                 paper: "Comparable with Transformers on 38 data sets, among them ETT time series.", run: forecasting),
+            .full(
+                "events", "Events foreseen as well as by a Transformer",
+                paper: "Comparable with the Transformer Hawkes process on eight data sets of events.", run: events),
         ])
 
     // MARK: - Exactness

@@ -14,8 +14,7 @@ extension Experiment {
             training.
             """,
         missing: """
-            grammars and models of the paper's size (1,601 states, 8 layers), and the ranking against large language \
-            models; the thresholds of the full parts are not yet calibrated over seeds
+            grammars and models of the paper's size (1,601 states, 8 layers), and the ranking against large language models
             """,
         parts: [
             .quick(
