@@ -50,8 +50,8 @@ struct WeightProduct {
         let grain = isSmall ? outputs : max(4, Self.pieceBytes / max(1, row) / 4 * 4)
         let work = Streaming(
             type: type, kind: weight.dtype.storageKind, rows: x.shape[0], inputs: inputs, outputs: outputs,
-            grain: grain,
-            weight: weight.bytes, row: row, bias: bias?.bytes, size: x.dtype.byteCount, source: x.bytes, target: target)
+            grain: grain, weight: weight.bytes, row: row, bias: bias?.bytes, size: x.dtype.byteCount, source: x.bytes,
+            target: target)
         work.run()
     }
 

@@ -59,12 +59,12 @@ public struct Normalization: CPUFusedOperation {
     /// - Returns: The rows, normalised.
     /// - Throws: ``RondoError`` when shapes or types do not fit.
     public func callAsFunction(_ x: Tensor, weight: Tensor? = nil, bias: Tensor? = nil) throws -> Tensor {
+        try check(x, weight: weight, bias: bias)
         let isRecorded = x.link != nil || weight?.link != nil || bias?.link != nil
         guard !isRecorded, x.isOnCPU, bias == nil || kind == .layer else {
             return try self([x] + (weight.map { [$0] } ?? []) + (bias.map { [$0] } ?? []))[0]
         }
         // Without derivatives nothing has to be kept, and no list of operands is made.
-        try check(x, weight: weight, bias: bias)
         let (x, weight, bias) = try (x.dense(), weight?.dense(), bias?.dense())
         let type = try x.dtype.kernelType(Self.name)
         let y = try Tensor.uninitialized(x.shape, x.dtype)
