@@ -92,9 +92,10 @@ extension Experiment {
         }
         let poisson = try constantRates(settings, trial.seed)
         let (own, constant) = (meanLoss(settings.process, sequences), meanLoss(poisson, sequences))
+        let read = try EventBatch(sequences, marks: settings.process.baseRates.count)
         var losses: [String: Double] = [:]
         for (name, mixer) in [("Aaren", "aaren"), ("the Transformer", "attention")] {
-            let loss = try eventLoss(&trial, settings, mixer, EventBatch(sequences, marks: 3))
+            let loss = try eventLoss(&trial, settings, mixer, read)
             losses[name] = loss
             trial.check(
                 "\(name): share of the way from constant rates to the process", (constant - loss) / (constant - own),
@@ -123,13 +124,12 @@ extension Experiment {
             configuration, inputSize: marks + 2, outputSize: head.outputSize, using: &generator)
         var examples = Generator(seed: trial.seed, stream: 1)
         var learner = try Learner(model, optimizer: plainAdam(settings.learningRate))
-        while learner.step < settings.steps {
+        try trial.steps(mixer, upTo: settings.steps) {
             let batch = try EventBatch(
                 (0..<settings.batchSize).map { _ in settings.process.events(settings.length, using: &examples) },
                 marks: marks)
             let rate = settings.schedule.multiplier(step: learner.step, totalSteps: settings.steps)
-            let outcome = try learner.step(rateMultiplier: rate) { try head.loss(outputs($0, batch), batch) }
-            try trial.progress("\(mixer): step \(learner.step), loss \(Figure.text(outcome.loss))")
+            return try learner.step(rateMultiplier: rate) { try head.loss(outputs($0, batch), batch) }.loss
         }
         return try head.loss(outputs(learner.model, test), test).scalar()
     }

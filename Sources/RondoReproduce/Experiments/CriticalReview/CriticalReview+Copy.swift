@@ -66,16 +66,15 @@ extension Experiment {
         var generator = Generator(seed: trial.seed, stream: 1)
         var learner = try Learner(
             mixer, optimizer: plainAdam(settings.learningRate), clipping: .value(settings.clipValue))
-        while learner.step < settings.steps {
+        try trial.steps(name, upTo: settings.steps) {
             let length = Int.random(in: settings.trainingLengths[0]...settings.trainingLengths[1], using: &generator)
             let batch = try copies(settings.batchSize, length, settings, using: &generator)
             let rate = settings.schedule.multiplier(step: learner.step, totalSteps: settings.steps)
-            let outcome = try learner.step(rateMultiplier: rate) { mixer in
+            return try learner.step(rateMultiplier: rate) { mixer in
                 // The cross-entropy of a bit y with score z: log(1 + e^z) - y z.
                 let z = try scores(mixer, batch.inputs, settings)
                 return try (z.softplus() - z * batch.targets).mean()
-            }
-            try trial.progress("\(name): step \(learner.step), loss \(Figure.text(outcome.loss))")
+            }.loss
         }
         let longest = settings.trainingLengths[1]
         trial.show(
