@@ -1,17 +1,24 @@
 // Stored weights, RK_GROUP columns at a time, as vectors of T.
 
+#if RK_VECTOR_BYTES == 64 && defined(__x86_64__)
+#define PACKED_LEVELS 0
+#else
+#define PACKED_LEVELS 1
+#endif
+
 enum { GROUP_VECTORS = RK_GROUP / LANES, BLOCK_GROUPS = RK_BLOCK / RK_GROUP };
 
-/// A place in a row of weights: the groups of a block are taken in order.
+/// A block of a row of weights. Its fields must not be addressed by variables, or they live in memory.
 typedef struct {
-    const char *at;      // the next group's elements; of quantised types the block
-    const char *scales;  // the next group's
+    const char *at;  // its first element
 #if RK_FLOAT
-    // The codes of a block of 4 bits. AVX-512: 16 words, whose lowest 4 bits come next. Otherwise the levels of the
-    // even and the odd numbered columns of 16, a byte each, whose lowest byte comes next.
+    const float *scales;  // of its groups
+#if PACKED_LEVELS
+    // The levels of codes of 4 bits, a byte each: those of the even and the odd numbered columns of 16.
     U even[16 / LANES], odd[16 / LANES];
 #endif
-} weight_place;
+#endif
+} weight_block;
 
 /// Bytes of RK_BLOCK columns.
 RK_INLINE size_t block_bytes(rk_storage type) {
@@ -57,19 +64,16 @@ RK_INLINE V v_from_int8(const char *p) {
     return __builtin_convertvector(__builtin_convertvector(codes, I), V);
 }
 
-/// The scale of the next group in all lanes.
-RK_INLINE V next_scale(weight_place *w) {
-    uint16_t half;
-    memcpy(&half, w->scales, sizeof half);
-    w->scales += sizeof half;
-    return (V)((U)(uint32_t)half << 16);
-}
+typedef uint16_t SCALES __attribute__((ext_vector_type(BLOCK_GROUPS)));
+typedef uint32_t SCALE_BITS __attribute__((ext_vector_type(BLOCK_GROUPS)));
 
-#if RK_VECTOR_BYTES == 64 && defined(__x86_64__)
-#define PACKED_LEVELS 0
-#else
-#define PACKED_LEVELS 1
-#endif
+/// Makes the scales of a block, bfloat16 at `p`, floats in memory: from there one is put in all lanes as it is loaded.
+RK_INLINE void load_scales(const char *p, float *scales) {
+    SCALES halves;
+    memcpy(&halves, p, sizeof halves);
+    SCALE_BITS bits = __builtin_convertvector(halves, SCALE_BITS) << 16;
+    memcpy(scales, &bits, sizeof bits);
+}
 
 /// The levels, a byte each, of the codes in the lower halves of the bytes.
 #if PACKED_LEVELS
@@ -91,86 +95,84 @@ RK_INLINE U level_bytes(U codes) {
 }
 #endif
 
-RK_INLINE void begin_codes4(weight_place *w) {
+#if PACKED_LEVELS
+RK_INLINE void open_codes4(weight_block *w) {
     for (int h = 0; h < 16 / LANES; h++) {
         U words;
         memcpy(&words, w->at + (size_t)h * sizeof words, sizeof words);
-#if PACKED_LEVELS
         w->even[h] = level_bytes(words);
         w->odd[h] = level_bytes(words >> 4);
-#else
-        w->even[h] = words;
-#endif
     }
-    w->scales = w->at + RK_BLOCK / 2;
-    w->at += RK_BLOCK4_BYTES;
 }
+#endif
 
-RK_INLINE void next_group4(weight_place *w, V *out) {
-    V scale = next_scale(w);
+RK_INLINE void take_group4(const weight_block *w, int group, V *out) {
+    V scale = v_set(w->scales[group]);
 #if PACKED_LEVELS
     for (int h = 0; h < 16 / LANES; h++) {
-        out[h] = __builtin_convertvector((I)(w->even[h] << 24) >> 24, V) * scale;
-        out[16 / LANES + h] = __builtin_convertvector((I)(w->odd[h] << 24) >> 24, V) * scale;
-        w->even[h] >>= 8;
-        w->odd[h] >>= 8;
+        int up = 24 - 8 * group;
+        out[h] = __builtin_convertvector((I)(w->even[h] << up) >> 24, V) * scale;
+        out[16 / LANES + h] = __builtin_convertvector((I)(w->odd[h] << up) >> 24, V) * scale;
     }
 #else
     V levels = v_from_int8((const char *)rk_levels) * scale;
-    for (int i = 0; i < GROUP_VECTORS; i++) {
-        out[i] = (V)_mm512_permutexvar_ps((__m512i)w->even[0], (__m512)levels);
-        w->even[0] >>= 4;
-    }
+    // Loaded from `group` bytes further on, the lowest 8 bits of the words are those of the group's columns.
+    U codes;
+    memcpy(&codes, w->at + group, sizeof codes);
+    for (int i = 0; i < GROUP_VECTORS; i++)
+        out[i] = (V)_mm512_permutexvar_ps((__m512i)(codes >> 4 * i), (__m512)levels);
 #endif
 }
 #endif
 
-/// Goes to the next block of RK_BLOCK columns.
-RK_INLINE void begin_block(rk_storage type, weight_place *w) {
+/// The block at `at`; `scales` is memory for those of its groups.
+RK_INLINE weight_block open_block(rk_storage type, const char *at, T *scales) {
+    weight_block w = {.at = at};
 #if RK_FLOAT
-    if (type == RK_S_QUANTIZED4) begin_codes4(w);
-    if (type == RK_S_QUANTIZED8) w->scales = w->at + RK_BLOCK;
+    if (is_quantized(type)) {
+        w.scales = scales;
+        load_scales(at + (type == RK_S_QUANTIZED4 ? RK_BLOCK / 2 : RK_BLOCK), scales);
+    }
+#if PACKED_LEVELS
+    if (type == RK_S_QUANTIZED4) open_codes4(&w);
 #endif
-    (void)type, (void)w;
+#endif
+    (void)type, (void)scales;
+    return w;
 }
 
-/// Takes the next group of the block.
-RK_INLINE void next_group(rk_storage type, weight_place *w, V *out) {
+/// The columns of a group of the block.
+RK_INLINE void take_group(rk_storage type, const weight_block *w, int group, V *out) {
+    const char *at = w->at + (size_t)group * (block_bytes(type) / BLOCK_GROUPS);
 #if RK_FLOAT
     if (type == RK_S_QUANTIZED4) {
-        next_group4(w, out);
+        take_group4(w, group, out);
         return;
     }
     if (type == RK_S_QUANTIZED8) {
-        V scale = next_scale(w);
-        for (int v = 0; v < GROUP_VECTORS; v++, w->at += LANES) out[v] = v_from_int8(w->at) * scale;
+        V scale = v_set(w->scales[group]);
+        at = w->at + group * RK_GROUP;
+        for (int v = 0; v < GROUP_VECTORS; v++) out[v] = v_from_int8(at + v * LANES) * scale;
         return;
     }
     if (type == RK_S_BFLOAT16 || type == RK_S_FLOAT16) {
-        for (int v = 0; v < GROUP_VECTORS; v++, w->at += 2 * LANES)
-            out[v] = type == RK_S_BFLOAT16 ? v_from_bfloat16(w->at) : v_from_float16(w->at);
+        for (int v = 0; v < GROUP_VECTORS; v++, at += 2 * LANES)
+            out[v] = type == RK_S_BFLOAT16 ? v_from_bfloat16(at) : v_from_float16(at);
         return;
     }
 #endif
-    (void)type;
-    for (int v = 0; v < GROUP_VECTORS; v++, w->at += sizeof(V)) out[v] = v_load((const T *)(const void *)w->at);
+    for (int v = 0; v < GROUP_VECTORS; v++, at += sizeof(V)) out[v] = v_load((const T *)(const void *)at);
 }
 
-/// Leaves a block of quantised columns whose groups have been taken.
-RK_INLINE void end_block(rk_storage type, weight_place *w) {
-    if (type == RK_S_QUANTIZED8) w->at += RK_BLOCK8_BYTES - RK_BLOCK;
-}
-
-/// Takes the first `count` < RK_GROUP columns of the last group; the others are zero, or whatever the row was filled
-/// up with.
-RK_INLINE void last_group(rk_storage type, weight_place *w, size_t count, V *out) {
+/// The first `count` < RK_GROUP columns of the last group; the others are zero, or whatever the row was filled up with.
+RK_INLINE void take_last_group(rk_storage type, const weight_block *w, int group, size_t count, V *out) {
     if (is_quantized(type)) {
-        next_group(type, w, out);
+        take_group(type, w, group, out);
         return;
     }
     char padded[RK_GROUP * sizeof(T)] = {0};
     size_t size = block_bytes(type) / RK_BLOCK;
-    memcpy(padded, w->at, count * size);
-    weight_place copy = {.at = padded};
-    next_group(type, &copy, out);
+    memcpy(padded, w->at + (size_t)group * RK_GROUP * size, count * size);
+    weight_block copy = {.at = padded};
+    take_group(type, &copy, 0, out);
 }

@@ -1,7 +1,9 @@
 // y = x W^T + b for few rows of x: W streams from memory once, in the type in which it is stored.
 //
 // A tile is a few rows of x by a few outputs. Every pair has one vector of sums; at the end its lanes are added. So the
-// arithmetic of an element of y depends on its row of x and its row of W alone.
+// arithmetic of an element of y depends on its row of x and its row of W alone. The outputs of a tile lie far apart and
+// those of the next tile follow them, so that each is one long stream of memory: the processor fetches such streams by
+// itself, but not several that share a page.
 
 #if RK_VECTOR_BYTES == 64 || defined(__aarch64__)
 enum { LINEAR_ROWS = 8, WIDE_ROWS = 4 };  // 16 sums of 32 registers
@@ -10,6 +12,8 @@ enum { LINEAR_ROWS = 4, WIDE_ROWS = 2 };  // 8 sums of 16 registers
 #endif
 // OUTPUT_BLOCK outputs stay in the second-level cache while many rows pass.
 enum { OUTPUT_BLOCK = 32 };
+// How far ahead of its place in each row a tile asks for W.
+enum { PREFETCH_BYTES = 768 };
 
 /// How many outputs a tile of some rows of x takes. Codes of 4 bits need many registers where levels are looked up as
 /// bytes.
@@ -22,7 +26,8 @@ RK_INLINE int tile_outputs(rk_storage type, size_t rows) {
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
 typedef struct {
-    size_t inputs, x_row, w_bytes, y_row;  // elements; w_bytes: from one row of W to the next
+    size_t inputs, x_row, y_row, stride;  // elements; stride: from one output of the tile to the next
+    size_t w_bytes;                       // of a row of W
     const T *x, *bias;
     const char *w;
     T *y;
@@ -54,38 +59,17 @@ RK_INLINE void sum_four(V a, V b, V c, V d, T *out) {
 #endif
 }
 
-/// A tile of `rows` x `outputs`, of which the first `valid` outputs exist.
-RK_INLINE void multiply_weights(rk_storage type, int rows, int outputs, const linear_tile *t, size_t valid) {
-    V sums[LINEAR_ROWS * 2], weights[4][GROUP_VECTORS];
-    weight_place w[4];
-    const T *x = t->x;
+/// sums += x W over a group of the blocks.
+RK_INLINE void multiply_group(rk_storage type, int rows, int outputs, const weight_block *blocks, int group, const T *x,
+                              size_t x_row, V *sums) {
+    V weights[4][GROUP_VECTORS];
     UNROLLED
-    for (int i = 0; i < rows * outputs; i++) sums[i] = 0;
-    for (int o = 0; o < outputs; o++) w[o].at = t->w + ((size_t)o < valid ? (size_t)o : 0) * t->w_bytes;
-    size_t left = t->inputs, ahead = (size_t)outputs * t->w_bytes;
-    for (; left >= RK_BLOCK; left -= RK_BLOCK) {
-        for (int o = 0; o < outputs; o++) {
-            for (size_t byte = 0; byte < block_bytes(type); byte += 64)
-                __builtin_prefetch((const void *)((uintptr_t)w[o].at + byte + ahead));
-            begin_block(type, &w[o]);
-        }
-        for (int g = 0; g < BLOCK_GROUPS; g++, x += RK_GROUP) {
-            for (int o = 0; o < outputs; o++) next_group(type, &w[o], weights[o]);
-            add_group(rows, outputs, x, t->x_row, weights, sums);
-        }
-        for (int o = 0; o < outputs; o++) end_block(type, &w[o]);
-    }
-    for (int o = 0; o < outputs && left > 0; o++) begin_block(type, &w[o]);
-    for (; left >= RK_GROUP; left -= RK_GROUP, x += RK_GROUP) {
-        for (int o = 0; o < outputs; o++) next_group(type, &w[o], weights[o]);
-        add_group(rows, outputs, x, t->x_row, weights, sums);
-    }
-    if (left > 0) {
-        T padded[LINEAR_ROWS * RK_GROUP] = {0};
-        for (int r = 0; r < rows; r++) memcpy(padded + r * RK_GROUP, x + (size_t)r * t->x_row, left * sizeof(T));
-        for (int o = 0; o < outputs; o++) last_group(type, &w[o], left, weights[o]);
-        add_group(rows, outputs, padded, RK_GROUP, weights, sums);
-    }
+    for (int o = 0; o < outputs; o++) take_group(type, &blocks[o], group, weights[o]);
+    add_group(rows, outputs, x, x_row, weights, sums);
+}
+
+/// y = the lanes' sums + bias, for the first `valid` outputs of a tile.
+RK_INLINE void store_tile(int rows, int outputs, const V *sums, const linear_tile *t, size_t valid) {
     T totals[LINEAR_ROWS * 2 + 2];
     UNROLLED
     for (int i = 0; i < rows * outputs; i += 4) {
@@ -95,8 +79,44 @@ RK_INLINE void multiply_weights(rk_storage type, int rows, int outputs, const li
     for (int r = 0; r < rows; r++)
         for (size_t o = 0; o < (size_t)outputs && o < valid; o++) {
             T total = totals[r * outputs + (int)o];
-            t->y[(size_t)r * t->y_row + o] = t->bias ? total + t->bias[o] : total;
+            t->y[(size_t)r * t->y_row + o * t->stride] = t->bias ? total + t->bias[o * t->stride] : total;
         }
+}
+
+/// A tile of `rows` x `outputs`, of which the first `valid` outputs exist.
+RK_INLINE void multiply_weights(rk_storage type, int rows, int outputs, const linear_tile *t, size_t valid) {
+    V sums[LINEAR_ROWS * 2];
+    weight_block blocks[4];
+    T scales[4][BLOCK_GROUPS];
+    const char *w[4];
+    const T *x = t->x;
+    UNROLLED
+    for (int i = 0; i < rows * outputs; i++) sums[i] = 0;
+    for (int o = 0; o < outputs; o++) w[o] = t->w + ((size_t)o < valid ? (size_t)o : 0) * t->stride * t->w_bytes;
+    size_t left = t->inputs;
+    for (; left >= RK_BLOCK; left -= RK_BLOCK, x += RK_BLOCK) {
+        UNROLLED
+        for (int o = 0; o < outputs; o++) {
+            for (size_t byte = 0; byte < block_bytes(type); byte += 64)
+                __builtin_prefetch((const void *)((uintptr_t)w[o] + byte + PREFETCH_BYTES));
+            blocks[o] = open_block(type, w[o], scales[o]);
+            w[o] += block_bytes(type);
+        }
+        for (int g = 0; g < BLOCK_GROUPS; g++)
+            multiply_group(type, rows, outputs, blocks, g, x + g * RK_GROUP, t->x_row, sums);
+    }
+    for (int o = 0; o < outputs && left > 0; o++) blocks[o] = open_block(type, w[o], scales[o]);
+    int group = 0;
+    for (; left >= RK_GROUP; left -= RK_GROUP, x += RK_GROUP, group++)
+        multiply_group(type, rows, outputs, blocks, group, x, t->x_row, sums);
+    if (left > 0) {
+        T padded[LINEAR_ROWS * RK_GROUP] = {0};
+        V weights[4][GROUP_VECTORS];
+        for (int r = 0; r < rows; r++) memcpy(padded + r * RK_GROUP, x + (size_t)r * t->x_row, left * sizeof(T));
+        for (int o = 0; o < outputs; o++) take_last_group(type, &blocks[o], group, left, weights[o]);
+        add_group(rows, outputs, padded, RK_GROUP, weights, sums);
+    }
+    store_tile(rows, outputs, sums, t, valid);
 }
 
 typedef void linear_function(const linear_tile *t, size_t valid);
@@ -136,17 +156,17 @@ static linear_function *const linear_tiles[][LINEAR_ROWS] = {[RK_S_FLOAT64] = LI
 
 static void k_linear(rk_storage weights, size_t rows, size_t inputs, size_t outputs, const void *x, size_t x_row,
                      const void *w, const void *bias, void *y, size_t y_row) {
-    size_t bytes = rk_row_bytes(weights, inputs);
-    for (size_t block = 0; block < outputs; block += OUTPUT_BLOCK) {
-        size_t end = outputs - block < OUTPUT_BLOCK ? outputs : block + OUTPUT_BLOCK;
+    const size_t bytes = rk_row_bytes(weights, inputs), most = rows > LINEAR_ROWS ? OUTPUT_BLOCK : outputs;
+    for (size_t block = 0; block < outputs; block += most) {
+        const size_t count = outputs - block < most ? outputs - block : most;
         for (size_t r = 0; r < rows; r += LINEAR_ROWS) {
-            size_t height = rows - r < LINEAR_ROWS ? rows - r : LINEAR_ROWS;
-            size_t width = (size_t)tile_outputs(weights, height);
-            for (size_t o = block; o < end; o += width) {
+            const size_t height = rows - r < LINEAR_ROWS ? rows - r : LINEAR_ROWS;
+            const size_t width = (size_t)tile_outputs(weights, height), stride = (count + width - 1) / width;
+            for (size_t o = block; o < block + stride; o++) {
                 linear_tile tile = {
-                    inputs, x_row, bytes, y_row, (const T *)x + r * x_row, bias ? (const T *)bias + o : NULL,
+                    inputs, x_row, y_row, stride, bytes, (const T *)x + r * x_row, bias ? (const T *)bias + o : NULL,
                     (const char *)w + o * bytes, (T *)y + r * y_row + o};
-                linear_tiles[weights][height - 1](&tile, end - o < width ? end - o : width);
+                linear_tiles[weights][height - 1](&tile, (block + count - o + stride - 1) / stride);
             }
         }
     }
@@ -155,18 +175,17 @@ static void k_linear(rk_storage weights, size_t rows, size_t inputs, size_t outp
 // --- expansion ------------------------------------------------------------------------------------
 
 RK_INLINE void expand_row(rk_storage type, size_t columns, const char *row, T *out) {
-    weight_place w = {.at = row};
     V part[GROUP_VECTORS];
+    T scales[BLOCK_GROUPS];
+    weight_block block = {0};
     for (size_t c = 0; c < columns; c += RK_GROUP) {
         size_t count = columns - c;
-        if (c % RK_BLOCK == 0) {
-            if (c > 0) end_block(type, &w);
-            begin_block(type, &w);
-        }
+        int group = (int)(c % RK_BLOCK / RK_GROUP);
+        if (group == 0) block = open_block(type, row + c / RK_BLOCK * block_bytes(type), scales);
         if (count < RK_GROUP)
-            last_group(type, &w, count, part);
+            take_last_group(type, &block, group, count, part);
         else
-            next_group(type, &w, part);
+            take_group(type, &block, group, part);
         memcpy(out + c, part, (count < RK_GROUP ? count : RK_GROUP) * sizeof(T));
     }
 }

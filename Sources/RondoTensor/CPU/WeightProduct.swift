@@ -9,10 +9,12 @@ struct WeightProduct {
     static let fewRows = 16
     /// The same for types that would have to be expanded first.
     static let fewRowsOfStored = 48
-    /// Bytes of W in one piece of work.
-    private static let pieceBytes = 1 << 16
-    /// Multiplications that are done on the calling thread, because waking another takes as long.
-    private static let smallWork = 1 << 18
+    /// Bytes of W in one piece of work: enough for long streams of memory, and few enough to share them evenly.
+    private static let pieceBytes = (1 << 14)...(1 << 16)
+    /// Pieces that a matrix is cut into where these bounds allow it.
+    private static let pieces = 8
+    /// Multiplications that are done on the calling thread, because calling another takes as long.
+    private static let smallWork = 1 << 15
     /// Elements of W that are expanded at a time.
     private static let panelElements = 1 << 21
 
@@ -47,7 +49,8 @@ struct WeightProduct {
         let type = try x.dtype.kernelType("linear")
         let row = rk_row_bytes(weight.dtype.storageKind, inputs)
         let isSmall = x.shape[0] * inputs * outputs < Self.smallWork
-        let grain = isSmall ? outputs : max(4, Self.pieceBytes / max(1, row) / 4 * 4)
+        let piece = min(max(outputs * row / Self.pieces, Self.pieceBytes.lowerBound), Self.pieceBytes.upperBound)
+        let grain = isSmall ? outputs : max(4, piece / max(1, row) / 4 * 4)
         let work = Streaming(
             type: type, kind: weight.dtype.storageKind, rows: x.shape[0], inputs: inputs, outputs: outputs,
             grain: grain, weight: weight.bytes, row: row, bias: bias?.bytes, size: x.dtype.byteCount, source: x.bytes,

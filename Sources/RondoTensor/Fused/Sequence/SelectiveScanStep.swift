@@ -86,7 +86,7 @@ public struct SelectiveScanStep: Sendable {
     /// Small steps on the calling thread: waking another takes longer than they do.
     private func run(_ step: rk_selective_step, batch: Int, channels: Int, states: Int) throws {
         let type = try a.dtype.kernelType("SelectiveScanStep")
-        let piece = max(64, (1 << 15) / max(1, states) / 64 * 64)
+        let piece = max(64, (1 << 13) / max(1, states) / 64 * 64)
         let pieces = (channels + piece - 1) / piece
         withUnsafePointer(to: step) { step in
             parallelFor(batch * pieces, grain: max(1, piece / max(1, channels))) { range in
