@@ -27,7 +27,7 @@ public enum Law: String, Sendable, Codable, CaseIterable {
     case padding
     /// States are float32 or wider in type and in content, and do not drift in many small pieces.
     case precision
-    /// The state grows as declared, and steps ask the system for no memory.
+    /// The state grows as declared, and steps in a workspace allocate nothing.
     case memory
     /// The last element of every input, parameter and state counts, and no tensor is hidden.
     case width

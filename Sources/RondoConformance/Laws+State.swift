@@ -54,7 +54,7 @@ extension Subject {
         }
     }
 
-    /// State bytes as declared; steps that ask the system for no memory.
+    /// State bytes as declared; steps that allocate nothing.
     func memory(_ findings: inout Findings) throws {
         let (_, after) = try chunk(x, from: begun)
         switch Mixer.card.stateGrowth {
@@ -73,14 +73,17 @@ extension Subject {
         var stepper = try mixer.makeStepper(batch: Self.batch)
         var state = begun
         let position = try x.selecting(1, 0).contiguous()
-        func run(_ count: Int) throws { for _ in 0..<count { _ = try stepper(position, state: &state) } }
+        let workspace = Workspace()
+        func run(_ count: Int) throws {
+            for _ in 0..<count { _ = try workspace.run { try stepper(position, state: &state) } }
+        }
         try run(8)
         let before = Runtime.hostAllocator.statistics
         try run(32)
         let now = Runtime.hostAllocator.statistics
         findings.require(
-            now.systemAllocations == before.systemAllocations,
-            "32 steps asked the system for memory \(now.systemAllocations - before.systemAllocations) times")
+            now.allocations == before.allocations,
+            "32 steps in a workspace allocated \(now.allocations - before.allocations) blocks")
         findings.require(now.liveBytes == before.liveBytes, "steps keep \(now.liveBytes - before.liveBytes) bytes")
     }
 }

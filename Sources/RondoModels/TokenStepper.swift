@@ -16,6 +16,8 @@ public struct TokenStepper: Sendable {
     private var vectors = Tensor.empty
     /// What the lowest layer finds, but for the tokens.
     private let beginning: SharedValues
+    /// Memory of what is computed on the way.
+    private let workspace = Workspace()
 
     /// Lays a model out for reading token by token.
     ///
@@ -46,11 +48,18 @@ public struct TokenStepper: Sendable {
     /// - Throws: `RondoError` of code `outOfRange` for a token outside the vocabulary.
     public mutating func callAsFunction(_ tokens: [Int32], state: inout ModelState) throws -> Tensor {
         try take(tokens)
-        var x = try takeVectors()
-        defer { vectors = x }
+        let workspace = workspace
+        return try workspace.run { try step(&state) }
+    }
+
+    private mutating func step(_ state: inout ModelState) throws -> Tensor {
+        var (x, isOwn) = (try takeVectors(), true)
+        defer { if isOwn { vectors = x } }
         var shared = beginning
         shared.tokens = self.tokens
         for (index, layer) in model.layers.enumerated() {
+            // The memory of the vectors is for the next token; what takes their place is not.
+            if !layer.residual, isOwn { (vectors, isOwn) = (x, false) }
             try norms[index]?(x)
             let mixed = try steppers[index](
                 norms[index]?.output ?? x, state: &state.layers[index], passing: &shared)

@@ -19,7 +19,9 @@ public final class HostAllocator: Sendable {
         public var peakBytes = 0
         /// Bytes in free blocks kept for reuse.
         public var cachedBytes = 0
-        /// Requests answered with memory from the operating system.
+        /// Requests so far.
+        public var allocations = 0
+        /// Those that were answered with memory from the operating system.
         public var systemAllocations = 0
     }
 
@@ -79,6 +81,7 @@ public final class HostAllocator: Sendable {
         try limit?.take(size)
         let (reused, poison) = state.withLock { state -> (UInt?, Bool) in
             let reused = state.free[Self.bin(size)].popLast()
+            state.statistics.allocations += 1
             if reused != nil { state.statistics.cachedBytes -= size } else { state.statistics.systemAllocations += 1 }
             state.statistics.liveBytes += size
             state.statistics.peakBytes = max(state.statistics.peakBytes, state.statistics.liveBytes)

@@ -19,10 +19,10 @@ public struct Shape: Sendable {
         length = 0
     }
 
-    /// Creates a list of two or three numbers without the array that a literal takes.
-    init(_ a: Int, _ b: Int, _ c: Int? = nil) {
-        numbers = (a, b, c ?? 0, 0, 0, 0, 0, 0)
-        length = c == nil ? 2 : 3
+    /// Creates a list of two to four numbers without the array that a literal takes.
+    init(_ a: Int, _ b: Int, _ c: Int? = nil, _ d: Int? = nil) {
+        numbers = (a, b, c ?? 0, d ?? 0, 0, 0, 0, 0)
+        length = c == nil ? 2 : d == nil ? 3 : 4
     }
 
     /// Creates a list of numbers that a file or a user gives.
@@ -66,8 +66,19 @@ public struct Shape: Sendable {
     /// The numbers in rising order.
     func ascending() -> Shape {
         var result = self
-        result.sort()
+        result.order(by: <)
         return result
+    }
+
+    /// Sorts by insertion, which keeps equal numbers in their order: the library's sort would take an array for it.
+    mutating func order(by precedes: (Int, Int) -> Bool) {
+        for end in indices.dropFirst() {
+            var place = end
+            while place > 0, precedes(self[place], self[place - 1]) {
+                swapAt(place, place - 1)
+                place -= 1
+            }
+        }
     }
 
     /// Gives `body` the address of the numbers.

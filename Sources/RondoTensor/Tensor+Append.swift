@@ -40,7 +40,8 @@ extension Tensor {
         let entries = isMovable ? capacity : length + length / 2 + 8
         let target =
             try isMovable
-            ? storage : CPUBackend.shared.allocate(byteCount: shape[0] * entries * row * size)
+            ? storage
+            : Workspace.outside { try CPUBackend.shared.allocate(byteCount: shape[0] * entries * row * size) }
         for index in 0..<(isMovable ? shape[0] : 0) {
             // To the front of its own memory, which may overlap.
             let start = target.pointer + index * entries * row * size

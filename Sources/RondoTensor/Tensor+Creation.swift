@@ -165,7 +165,7 @@ extension Tensor {
         _ body: (UnsafeMutableRawBufferPointer) throws -> Result
     ) throws -> Result {
         link = nil
-        if !isUniqueAndDense() { self = try copied() }
+        if !isUniqueAndDense() { self = try Workspace.outside { try copied() } }
         return try body(UnsafeMutableRawBufferPointer(start: mutableBytes, count: byteCount))
     }
 
@@ -176,7 +176,7 @@ extension Tensor {
         guard dtype == other.dtype, shape == other.shape, dtype.isDifferentiable, other.isContiguous,
             isUniqueAndDense()
         else {
-            self = try self + (scale == 1 ? other : other * scale)
+            self = try Workspace.outside { try self + (scale == 1 ? other : other * scale) }
             return
         }
         let type = try dtype.kernelType("accumulate")
@@ -207,16 +207,30 @@ extension Tensor {
     ///
     /// - Throws: ``RondoError`` of code `outOfRange` when an index has no row.
     public mutating func update(takingRows indices: Tensor, of table: Tensor) throws {
-        guard dtype == table.dtype, shape == indices.shape + table.shape.dropFirst(), table.isContiguous,
-            indices.dtype == .int32, isUniqueAndDense()
+        guard table.rank == 2, table.isContiguous, indices.dtype == .int32, table.dtype.computationType.isDifferentiable
         else {
-            self = try table.detached().takingRows(indices).cast(to: table.dtype.computationType)
+            self = try Workspace.outside {
+                try table.detached().takingRows(indices).cast(to: table.dtype.computationType)
+            }
             return
         }
         try indices.requireIndices(below: table.shape[0], "takingRows")
-        let indices = try indices.dense()
-        rk_gather_rows(
-            indices.count, byteCount / Swift.max(1, indices.count), table.bytes, indices.int32, mutableBytes)
+        let wanted = indices.shape + table.shape.dropFirst()
+        try Workspace.outside { try claim(wanted, table.dtype.computationType) }
+        let (type, kind) = (try dtype.kernelType("takingRows"), table.dtype.storageKind)
+        let (columns, indices) = (table.shape[1], try indices.dense())
+        let row = rk_row_bytes(kind, columns)
+        for place in 0..<indices.count {
+            rk_expand_rows(
+                type, kind, 1, columns, table.bytes + Int(indices.int32[place]) * row,
+                mutableBytes + place * columns * dtype.byteCount)
+        }
+    }
+
+    /// Becomes a tensor of undefined elements that are its alone, in the memory it has where that is possible.
+    mutating func claim(_ shape: Shape, _ dtype: DType) throws {
+        guard self.shape != shape || self.dtype != dtype || requiresGradient || !isUniqueAndDense() else { return }
+        self = try Tensor.uninitialized(shape, dtype)
     }
 
     private mutating func isUniqueAndDense() -> Bool { isContiguous && isUnique() }

@@ -46,7 +46,7 @@ extension Tensor {
     public func mappingRows(_ body: (Tensor) throws -> Tensor) throws -> Tensor {
         guard rank != 2 else { return try body(self) }
         var leading = Shape(0..<Swift.max(0, rank - 1))
-        leading.sort { (strides[$0], $1) > (strides[$1], $0) }
+        leading.order { strides[$0] > strides[$1] }
         let order = leading + (rank > 0 ? [rank - 1] : [])
         let ordered = try permuted(order)
         guard rank > 2, ordered.isContiguous, leading != Shape(0..<rank - 1) else {

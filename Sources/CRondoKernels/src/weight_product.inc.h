@@ -154,6 +154,13 @@ LINEAR_TILES(RK_S_FLOAT64)
 static linear_function *const linear_tiles[][LINEAR_ROWS] = {[RK_S_FLOAT64] = LINEAR_NAMES(RK_S_FLOAT64)};
 #endif
 
+/// Asks for the beginnings of the streams that the tiles of some outputs read.
+RK_INLINE void begin_streams(const char *w, size_t count, size_t apart) {
+    for (size_t stream = 0; stream < count; stream++)
+        for (size_t byte = 0; byte < PREFETCH_BYTES; byte += 64)
+            __builtin_prefetch((const void *)((uintptr_t)w + stream * apart + byte));
+}
+
 static void k_linear(rk_storage weights, size_t rows, size_t inputs, size_t outputs, const void *x, size_t x_row,
                      const void *w, const void *bias, void *y, size_t y_row) {
     const size_t bytes = rk_row_bytes(weights, inputs), most = rows > LINEAR_ROWS ? OUTPUT_BLOCK : outputs;
@@ -162,6 +169,7 @@ static void k_linear(rk_storage weights, size_t rows, size_t inputs, size_t outp
         for (size_t r = 0; r < rows; r += LINEAR_ROWS) {
             const size_t height = rows - r < LINEAR_ROWS ? rows - r : LINEAR_ROWS;
             const size_t width = (size_t)tile_outputs(weights, height), stride = (count + width - 1) / width;
+            if (r == 0) begin_streams((const char *)w + block * bytes, width, stride * bytes);
             for (size_t o = block; o < block + stride; o++) {
                 linear_tile tile = {
                     inputs, x_row, y_row, stride, bytes, (const T *)x + r * x_row, bias ? (const T *)bias + o : NULL,

@@ -101,10 +101,11 @@ public struct MixerState: Sendable {
     }
 
     /// Moves the leaves out, to change them in place as an array; ``returnLeaves(_:)`` must follow.
-    mutating func takingLeaves() -> [Tensor] {
-        let tensors = leaves.map(\.tensor)
-        for index in leaves.indices { leaves[index].tensor = Self.placeholder }
-        return tensors
+    mutating func takeLeaves(into tensors: inout [Tensor]) {
+        for index in leaves.indices {
+            tensors.append(leaves[index].tensor)
+            leaves[index].tensor = Self.placeholder
+        }
     }
 
     /// Puts the leaves back and leaves the array without owners of them.
@@ -115,7 +116,8 @@ public struct MixerState: Sendable {
 
     /// Changes the leaves in place as an array.
     mutating func updatingLeaves<Result>(_ body: (inout [Tensor]) throws -> Result) rethrows -> Result {
-        var tensors = takingLeaves()
+        var tensors: [Tensor] = []
+        takeLeaves(into: &tensors)
         defer { returnLeaves(&tensors) }
         return try body(&tensors)
     }

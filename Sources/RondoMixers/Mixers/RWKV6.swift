@@ -126,12 +126,12 @@ public struct RWKV6: SequenceMixer {
         let low = try inner.reshaped([-1, 5, rank]).transposed(0, 1)
         let amounts = try low.matmul(mixUp.transposed()).reshaped([5] + x.shape)
         let mixed = try difference.mixed(x, mix.sliced(0, 1..<6), amounts)
-        let projected = try (0..<4).map { try maps[$0](mixed[$0]) }
+        func projected(_ index: Int) throws -> Tensor { try maps[index](mixed.selecting(0, index)) }
         let heads = configuration.heads
-        let logDecay = try -(decay(mixed[4]) { try $0.tanh() }.exp())
+        let logDecay = try -(decay(mixed.selecting(0, 4)) { try $0.tanh() }.exp())
         return Parts(
-            r: try projected[0].splittingHeads(heads), k: try projected[1].splittingHeads(heads),
-            v: try projected[2].splittingHeads(heads), gate: try projected[3].silu(),
+            r: try projected(0).splittingHeads(heads), k: try projected(1).splittingHeads(heads),
+            v: try projected(2).splittingHeads(heads), gate: try projected(3).silu(),
             logDecay: try logDecay.splittingHeads(heads))
     }
 

@@ -171,20 +171,21 @@ public struct RWKV7: ValueSharingMixer {
 
     private func parts(_ x: Tensor, before: Tensor, shared: inout SharedValues) throws -> Parts {
         let difference = try before - x
-        let mixed = try difference.mixed(x, mix)
+        let all = try difference.mixed(x, mix)
+        func mixed(_ index: Int) throws -> Tensor { try all.selecting(0, index) }
         let heads = configuration.heads
-        let keys = try maps[1](mixed[2])
-        let rates = try rate(mixed[4]).sigmoid()
+        let keys = try maps[1](mixed(2))
+        let rates = try rate(mixed(4)).sigmoid()
         let unit = try (keys * keyScales.selecting(0, 0)).splittingHeads(heads)
             .unitVectors(epsilon: configuration.keyEpsilon)
         let kept = try keys * (1 + (rates - 1) * keyScales.selecting(0, 1))
         return Parts(
-            r: try maps[0](mixed[0]).splittingHeads(heads), k: try kept.splittingHeads(heads),
-            v: try values(mixed[3], shared: &shared).splittingHeads(heads),
+            r: try maps[0](mixed(0)).splittingHeads(heads), k: try kept.splittingHeads(heads),
+            v: try values(mixed(3), shared: &shared).splittingHeads(heads),
             a: try unit * rates.splittingHeads(heads), b: try -unit,
-            logDecay: try (decay(mixed[1]) { try $0.tanh() }.sigmoid() * -0.606_530_659_712_633_4).splittingHeads(
+            logDecay: try (decay(mixed(1)) { try $0.tanh() }.sigmoid() * -0.606_530_659_712_633_4).splittingHeads(
                 heads),
-            gate: try gate(mixed[5]) { try $0.sigmoid() })
+            gate: try gate(mixed(5)) { try $0.sigmoid() })
     }
 
     private func outputs(_ o: Tensor, _ parts: Parts) throws -> Tensor {

@@ -142,7 +142,7 @@ struct RecurrentCellStepper: MixerStepper {
     mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
         try projection(x)
         // The leaves move out of the state and back, so that they have one owner and change in place.
-        states = state.takingLeaves()
+        state.takeLeaves(into: &states)
         try cell(layer.normalizing(projection.output), states: &states)
         state.returnLeaves(&states)
         state.advance(by: 1)

@@ -29,11 +29,18 @@ extension Tensor {
 
     /// x + self ⊙ μ for each μ of `amounts` `[count, D]` (plus what `more`, `[count, ..., D]`, says for each position):
     /// how token shift mixes a position with the one before it, when this is their difference.
-    func mixed(_ x: Tensor, _ amounts: Tensor, _ more: Tensor? = nil) throws -> [Tensor] {
-        let count = amounts.shape[0]
-        let fixed = try amounts.reshaped([count] + Array(repeating: 1, count: rank - 1) + [amounts.shape[1]])
-        let all = try x + self * (more.map { try fixed + $0 } ?? fixed)
-        return try (0..<count).map { try all.selecting(0, $0) }
+    ///
+    /// - Parameters:
+    ///   - x: The position, `[..., D]`.
+    ///   - amounts: How much of the difference, `[count, D]`.
+    ///   - more: What is added to that, `[count, ..., D]`.
+    /// - Returns: The results, `[count, ..., D]`.
+    /// - Throws: `RondoError` when shapes do not fit.
+    func mixed(_ x: Tensor, _ amounts: Tensor, _ more: Tensor? = nil) throws -> Tensor {
+        var shape = Shape(repeating: 1, count: rank + 1)
+        (shape[0], shape[rank]) = (amounts.shape[0], amounts.shape[1])
+        let fixed = try amounts.reshaped(shape)
+        return try x + self * (more.map { try fixed + $0 } ?? fixed)
     }
 
     /// Channels `range` of the last axis.

@@ -35,6 +35,7 @@ public struct StopStrings: Sendable, Codable, Equatable {
 
     /// Takes the next bytes and returns those that are certainly not part of a stop string.
     public mutating func append(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+        guard !stops.isEmpty else { return Array(bytes) }
         var output: [UInt8] = []
         for byte in bytes where !isStopped {
             pending.append(byte)

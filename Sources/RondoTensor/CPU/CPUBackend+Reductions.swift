@@ -4,14 +4,12 @@ extension CPUBackend {
     func reduce(_ operation: ReduceOperation, _ x: Tensor, _ axes: Shape, _ shape: Shape) throws -> Tensor {
         var result = x
         // Runs of neighbouring axes are reduced together, the last run first.
-        var remaining = axes.sorted()
-        while let last = remaining.popLast() {
+        var end = x.rank
+        while let last = (0..<end).last(where: axes.contains) {
             var first = last
-            while let previous = remaining.last, previous == first - 1 {
-                first = previous
-                remaining.removeLast()
-            }
+            while first > 0, axes.contains(first - 1) { first -= 1 }
             result = try reduceRun(operation, result, first...last)
+            end = first
         }
         return try result.reshaped(shape)
     }

@@ -27,8 +27,10 @@ public final class CPUBackend: Backend {
 
     /// Makes a block on the host.
     public func allocate(byteCount: Int) throws -> Storage {
-        Storage(
-            backend: self, pointer: try Runtime.hostAllocator.allocate(byteCount: byteCount), byteCount: byteCount)
+        try Workspace.block(byteCount: byteCount) { byteCount in
+            Storage(
+                backend: self, pointer: try Runtime.hostAllocator.allocate(byteCount: byteCount), byteCount: byteCount)
+        }
     }
 
     /// Takes a block back into the cache.

@@ -9,10 +9,6 @@ struct WeightProduct {
     static let fewRows = 16
     /// The same for types that would have to be expanded first.
     static let fewRowsOfStored = 48
-    /// Bytes of W in one piece of work: enough for long streams of memory, and few enough to share them evenly.
-    private static let pieceBytes = (1 << 14)...(1 << 16)
-    /// Pieces that a matrix is cut into where these bounds allow it.
-    private static let pieces = 8
     /// Multiplications that are done on the calling thread, because calling another takes as long.
     private static let smallWork = 1 << 15
     /// Elements of W that are expanded at a time.
@@ -49,12 +45,11 @@ struct WeightProduct {
         let type = try x.dtype.kernelType("linear")
         let row = rk_row_bytes(weight.dtype.storageKind, inputs)
         let isSmall = x.shape[0] * inputs * outputs < Self.smallWork
-        let piece = min(max(outputs * row / Self.pieces, Self.pieceBytes.lowerBound), Self.pieceBytes.upperBound)
-        let grain = isSmall ? outputs : max(4, piece / max(1, row) / 4 * 4)
+        let pieces = ShrinkingPieces(count: outputs, bytes: row, threads: isSmall ? 1 : Runtime.threadCount)
         let work = Streaming(
             type: type, kind: weight.dtype.storageKind, rows: x.shape[0], inputs: inputs, outputs: outputs,
-            grain: grain, weight: weight.bytes, row: row, bias: bias?.bytes, size: x.dtype.byteCount, source: x.bytes,
-            target: target)
+            pieces: pieces, weight: weight.bytes, row: row, bias: bias?.bytes, size: x.dtype.byteCount,
+            source: x.bytes, target: target)
         work.run()
     }
 
@@ -66,8 +61,7 @@ struct WeightProduct {
         let rows: Int
         let inputs: Int
         let outputs: Int
-        /// Outputs in one piece of work.
-        let grain: Int
+        let pieces: ShrinkingPieces
         let weight: UnsafeRawPointer
         /// Bytes of a row of the weight.
         let row: Int
@@ -80,7 +74,7 @@ struct WeightProduct {
         func run() {
             withUnsafePointer(to: self) { work in
                 rk_parallel(
-                    (outputs + grain - 1) / grain,
+                    pieces.number,
                     { context, index in
                         context?.assumingMemoryBound(to: Streaming.self).pointee.compute(index)
                     }, UnsafeMutableRawPointer(mutating: work))
@@ -88,10 +82,40 @@ struct WeightProduct {
         }
 
         private func compute(_ piece: Int) {
-            let start = piece * grain
+            let start = pieces.start(piece)
             rk_linear(
-                type, kind, rows, inputs, min(grain, outputs - start), source, inputs, weight + start * row,
+                type, kind, rows, inputs, pieces.start(piece + 1) - start, source, inputs, weight + start * row,
                 bias.map { $0 + start * size }, target + start * size, outputs)
+        }
+    }
+
+    /// Rows of a matrix shared by threads: half of them first, one piece for each thread, then half of the rest, and so
+    /// on. Long pieces are long streams of memory, and with short ones at the end all threads are done at the same time.
+    private struct ShrinkingPieces {
+        /// Bytes that are not cut any further.
+        private static let shortest = 1 << 15
+
+        private let count: Int
+        private let threads: Int
+        private let halvings: Int
+
+        init(count: Int, bytes: Int, threads: Int) {
+            (self.count, self.threads) = (count, threads)
+            var halvings = 0
+            while threads > 1, count * bytes >> (halvings + 1) >= threads * Self.shortest { halvings += 1 }
+            self.halvings = halvings
+        }
+
+        var number: Int { (halvings + 1) * threads }
+
+        /// The first row of a piece; of the one after the last, the number of rows.
+        func start(_ piece: Int) -> Int {
+            let (halving, place) = piece.quotientAndRemainder(dividingBy: threads)
+            guard halving <= halvings else { return count }
+            let rest = count >> halving
+            let shared = halving < halvings ? rest - rest / 2 : rest
+            // Tiles of four rows.
+            return (count - rest + shared * place / threads) / 4 * 4
         }
     }
 

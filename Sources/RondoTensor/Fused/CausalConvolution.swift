@@ -95,9 +95,8 @@ public struct CausalConvolution: CPUFusedOperation {
         let type = try x.dtype.kernelType(name)
         let (x, weight, bias) = try (x.withDenseColumns(), weight.detached().dense(), bias?.detached().dense())
         defer { withExtendedLifetime((x, weight, bias)) {} }
-        if output.shape != x.shape || output.dtype != x.dtype { output = try Tensor.uninitialized(x.shape, x.dtype) }
+        try output.claim(x.shape, x.dtype)
         let (channels, kept, size) = (x.shape[1], history.shape[1], x.dtype.byteCount)
-        try output.mutateInPlace { _ in }
         try history.mutateInPlace { _ in }
         for row in 0..<x.shape[0] {
             let now = x.bytes + row * x.strides[0] * size

@@ -110,7 +110,10 @@ extension DeltaRule {
     public static func deltaStep(
         q: Tensor, k: Tensor, v: Tensor, beta: Tensor, logDecay: Tensor? = nil, state: inout Tensor
     ) throws -> Tensor {
-        try step(.delta, [q, k, v, beta], [logDecay].compactMap { $0 }, &state)
+        let operands = Operands(
+            q: try position(q), k: try position(k), v: try position(v), beta: try position(beta),
+            g: try logDecay.map(position), state: .empty)
+        return try step(.delta, operands, &state)
     }
 
     /// One position of ``Form/general``, the state changing in place where nobody else holds it.
@@ -130,42 +133,65 @@ extension DeltaRule {
     public static func generalStep(
         q: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor, logDecay: Tensor, state: inout Tensor
     ) throws -> Tensor {
-        try step(.general, [q, k, v, a, b, logDecay], [], &state)
+        let operands = Operands(
+            q: try position(q), k: try position(k), v: try position(v), a: try position(a), b: try position(b),
+            g: try position(logDecay), state: .empty)
+        return try step(.general, operands, &state)
     }
 
-    private static func step(
-        _ form: Form, _ before: [Tensor], _ after: [Tensor], _ state: inout Tensor
-    ) throws -> Tensor {
-        let operation = DeltaRule(form, keepsIntermediates: false)
-        func sequence(_ tensor: Tensor) throws -> Tensor {
-            guard tensor.rank >= 2 else {
-                throw RondoError(
-                    .shapeMismatch, "deltaRule: a step needs operands [batch, heads, ...]; got \(tensor.shape)")
-            }
-            return try tensor.detached().dense().expanded(at: 1)
+    /// A sequence of one position.
+    private static func position(_ tensor: Tensor) throws -> Tensor {
+        guard tensor.rank >= 2 else {
+            throw RondoError(
+                .shapeMismatch, "deltaRule: a step needs operands [batch, heads, ...]; got \(tensor.shape)")
         }
-        let (first, last) = (try before.map(sequence), try after.map(sequence))
-        try operation.validate(first + [state] + last)
+        return try tensor.detached().dense().expanded(at: 1)
+    }
+
+    // The operands but for the state.
+    private static func step(_ form: Form, _ operands: Operands, _ state: inout Tensor) throws -> Tensor {
+        let operation = DeltaRule(form, keepsIntermediates: false)
+        var all = operands
+        all.state = state
+        try operation.validate(all)
+        // One owner, or the state could not change in place.
+        all.state = .empty
         try state.mutateInPlace { _ in }
-        let all = operation.operands(first + [state.detached()] + last)
+        all.state = state.detached()
         let output = try Tensor.uninitialized(all.v.shape, all.v.dtype)
-        operation.advance(all, output)
+        Position(operation: operation, all: all, output: output, type: try output.dtype.kernelType(name)).run()
         return try output.squeezed(1)
     }
 
-    /// One position into the memory of the operands' state.
-    private func advance(_ all: Operands, _ output: Tensor) {
-        guard let type = try? output.dtype.kernelType(Self.name) else { return }
-        let bytes = all.keys * all.values * output.dtype.byteCount
-        func unit(_ index: Int) {
-            var rule = description(all, index, [])
-            rule.o = pointer(output, index, all)
-            rule.state = all.state.mutableBytes + index * bytes
-            rk_delta_rule_forward(type, &rule, 0, all.values)
-        }
-        parallelFor(all.batch * all.heads, grain: max(1, Self.stepGrain / max(1, bytes))) { $0.forEach(unit) }
-    }
+    /// One position into the memory of the operands' state, without closures, which would be allocated.
+    private struct Position {
+        let operation: DeltaRule
+        let all: Operands
+        let output: Tensor
+        let type: rk_type
 
-    /// Bytes of states that one thread advances before waking another pays.
-    private static let stepGrain = 1 << 16
+        private var stateBytes: Int { all.keys * all.values * output.dtype.byteCount }
+        private var count: Int { all.batch * all.heads }
+        /// States that one thread advances before waking another pays.
+        private var grain: Int { max(1, (1 << 16) / max(1, stateBytes)) }
+
+        func run() {
+            withUnsafePointer(to: self) { work in
+                rk_parallel(
+                    (count + grain - 1) / grain,
+                    { context, piece in
+                        context?.assumingMemoryBound(to: Position.self).pointee.compute(piece)
+                    }, UnsafeMutableRawPointer(mutating: work))
+            }
+        }
+
+        private func compute(_ piece: Int) {
+            for index in piece * grain..<min(count, (piece + 1) * grain) {
+                var rule = operation.description(all, index, [])
+                rule.o = operation.pointer(output, index, all)
+                rule.state = all.state.mutableBytes + index * stateBytes
+                rk_delta_rule_forward(type, &rule, 0, all.values)
+            }
+        }
+    }
 }

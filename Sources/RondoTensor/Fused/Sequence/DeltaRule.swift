@@ -119,32 +119,33 @@ public struct DeltaRule: CPUFusedOperation {
             let list = form == .delta ? "q, k, v, beta, state and optionally g" : "q, k, v, a, b, g and state"
             throw RondoError(.invalidArgument, "deltaRule: \(form.rawValue) takes \(list); got \(inputs.count) inputs")
         }
-        let all = operands(inputs)
+        try validate(operands(inputs))
+    }
+
+    /// Refuses operands whose shapes do not fit.
+    func validate(_ all: Operands) throws {
         guard all.q.rank == 4, all.v.rank == 4, all.keys >= 1, all.values >= 1 else {
             throw RondoError(
                 .shapeMismatch,
                 "deltaRule: needs q [batch, time, heads, keys] and v [batch, time, heads, values]; got \(all.q.shape) "
                     + "and \(all.v.shape)")
         }
-        let rows = Shape(all.q.shape.prefix(3))
-        let expected: [(String, Tensor?, Shape)] = [
-            ("k", all.k, all.q.shape), ("v", all.v, rows + [all.values]), ("beta", all.beta, rows),
-            ("a", all.a, all.q.shape), ("b", all.b, all.q.shape),
-            ("g", all.g, form == .delta ? rows : all.q.shape),
-            ("state", all.state, [all.batch, all.heads, all.keys, all.values]),
-        ]
-        for case (let name, let tensor?, let shape) in expected where tensor.shape != shape {
+        func require(_ name: String, _ tensor: Tensor?, _ shape: Shape) throws {
+            guard let tensor, tensor.shape != shape || tensor.dtype != all.q.dtype else { return }
             throw RondoError(
-                .shapeMismatch,
-                "deltaRule: with q \(all.q.shape) and v \(all.v.shape), \(name) needs shape \(shape); "
-                    + "got \(tensor.shape)")
+                tensor.shape == shape ? .dtypeMismatch : .shapeMismatch,
+                "deltaRule: with q \(all.q.shape) \(all.q.dtype.rawValue) and v \(all.v.shape), \(name) needs shape "
+                    + "\(shape) and the same type; got \(tensor.shape) \(tensor.dtype.rawValue)")
         }
-        guard inputs.allSatisfy({ $0.dtype == inputs[0].dtype }) else {
-            throw RondoError(
-                .dtypeMismatch,
-                "deltaRule: all inputs need one type; got \(inputs.map(\.dtype.rawValue)); cast them first")
-        }
-        _ = try inputs[0].dtype.kernelType(Self.name)
+        let rows = Shape(all.batch, all.time, all.heads)
+        try require("k", all.k, all.q.shape)
+        try require("v", all.v, Shape(all.batch, all.time, all.heads, all.values))
+        try require("beta", all.beta, rows)
+        try require("a", all.a, all.q.shape)
+        try require("b", all.b, all.q.shape)
+        try require("g", all.g, form == .delta ? rows : all.q.shape)
+        try require("state", all.state, Shape(all.batch, all.heads, all.keys, all.values))
+        _ = try all.q.dtype.kernelType(Self.name)
     }
 
     /// The definition, one position after the other.

@@ -20,29 +20,66 @@ extension LinearAttention {
         try validateStep(q, k, v, g, bonus, state)
         let (q, k, v) = (try q.dense(), try k.dense(), try v.dense())
         let (g, bonus) = (try g?.dense(), try bonus?.dense())
-        let type = try v.dtype.kernelType(Self.name)
-        let (heads, key, value) = (state.shape[1], state.shape[2], state.shape[3])
-        let shared = heads / q.shape[1]
         let output = try Tensor.uninitialized(v.shape, v.dtype)
-        let size = v.dtype.byteCount
-        let decays = decay == .none ? 0 : decay == .scalar ? 1 : key
+        let (type, shape) = (try v.dtype.kernelType(Self.name), state.shape)
         try state.mutateInPlace { memory in
             guard let states = memory.baseAddress else { return }
-            // Small states together: handing one over takes as long as computing with it.
-            parallelFor(v.shape[0] * heads, grain: max(1, (1 << 14) / (key * value))) { pairs in
-                for pair in pairs {
-                    let group = pair / shared
-                    let decayed = decay == .scalar ? pair : group * key
-                    rk_linear_attention_step(
-                        type, key, value, q.bytes + group * key * size, k.bytes + group * key * size,
-                        v.bytes + pair * value * size, g.map { $0.bytes + decayed * size }, decays,
-                        bonus.map { $0.bytes + pair % heads * key * size }, states + pair * key * value * size,
-                        output.mutableBytes + pair * value * size)
-                }
-            }
+            Position(
+                type: type, decay: decay, heads: shape[1], key: shape[2], value: shape[3],
+                count: v.shape[0] * v.shape[1], shared: v.shape[1] / q.shape[1], size: v.dtype.byteCount,
+                q: q.bytes, k: k.bytes, v: v.bytes, g: g?.bytes, bonus: bonus?.bytes, states: states,
+                output: output.mutableBytes
+            ).run()
         }
         withExtendedLifetime((q, k, v, g, bonus)) {}
         return output
+    }
+
+    /// The work of a position as plain numbers, without closures, which would be allocated.
+    private struct Position {
+        let type: rk_type
+        let decay: Decay
+        let heads: Int
+        let key: Int
+        let value: Int
+        /// Rows of the batch times heads.
+        let count: Int
+        /// Heads that share a query and a key.
+        let shared: Int
+        /// Bytes of an element.
+        let size: Int
+        let q: UnsafeRawPointer
+        let k: UnsafeRawPointer
+        let v: UnsafeRawPointer
+        let g: UnsafeRawPointer?
+        let bonus: UnsafeRawPointer?
+        let states: UnsafeMutableRawPointer
+        let output: UnsafeMutableRawPointer
+
+        /// Small states together: handing one over takes as long as computing with it.
+        private var grain: Int { max(1, (1 << 14) / (key * value)) }
+
+        func run() {
+            withUnsafePointer(to: self) { work in
+                rk_parallel(
+                    (count + grain - 1) / grain,
+                    { context, piece in
+                        context?.assumingMemoryBound(to: Position.self).pointee.compute(piece)
+                    }, UnsafeMutableRawPointer(mutating: work))
+            }
+        }
+
+        private func compute(_ piece: Int) {
+            let decays = decay == .none ? 0 : decay == .scalar ? 1 : key
+            for pair in piece * grain..<min(count, (piece + 1) * grain) {
+                let group = pair / shared
+                let decayed = decay == .scalar ? pair : group * key
+                rk_linear_attention_step(
+                    type, key, value, q + group * key * size, k + group * key * size, v + pair * value * size,
+                    g.map { $0 + decayed * size }, decays, bonus.map { $0 + pair % heads * key * size },
+                    states + pair * key * value * size, output + pair * value * size)
+            }
+        }
     }
 
     private func validateStep(

@@ -76,24 +76,49 @@ public struct SelectiveScanStep: Sendable {
         step.gate_row = Int64(gate?.strides[0] ?? 0)
         (step.a, step.d) = (a.bytes, d.bytes)
         (step.state, step.y) = (state.mutableBytes, output.mutableBytes)
-        try run(step, batch: batch, channels: channels, states: states)
+        SelectiveScanPieces(step, try a.dtype.kernelType("SelectiveScanStep"), batch: batch).run()
     }
 
     private func fits(_ operand: Tensor, _ shape: Shape? = nil) -> Bool {
         operand.shape == shape ?? output.shape && operand.dtype == a.dtype
     }
 
-    /// Small steps on the calling thread: waking another takes longer than they do.
-    private func run(_ step: rk_selective_step, batch: Int, channels: Int, states: Int) throws {
-        let type = try a.dtype.kernelType("SelectiveScanStep")
-        let piece = max(64, (1 << 13) / max(1, states) / 64 * 64)
-        let pieces = (channels + piece - 1) / piece
+}
+
+/// A step in pieces, without closures, which would be allocated.
+private struct SelectiveScanPieces {
+    let type: rk_type
+    let step: rk_selective_step
+    let batch: Int
+    let channels: Int
+    /// Channels of one piece, or of several rows that are one piece together: handing less to another thread takes longer
+    /// than computing it.
+    let width: Int
+
+    init(_ step: rk_selective_step, _ type: rk_type, batch: Int) {
+        (self.step, self.type, self.batch) = (step, type, batch)
+        channels = Int(step.channels)
+        width = max(64, (1 << 13) / max(1, Int(step.states)) / 64 * 64)
+    }
+
+    private var parts: Int { (channels + width - 1) / width }
+    private var rows: Int { max(1, width / max(1, channels)) }
+
+    func run() {
+        withUnsafePointer(to: self) { work in
+            rk_parallel(
+                (batch + rows - 1) / rows * parts,
+                { context, index in
+                    context?.assumingMemoryBound(to: SelectiveScanPieces.self).pointee.compute(index)
+                }, UnsafeMutableRawPointer(mutating: work))
+        }
+    }
+
+    private func compute(_ index: Int) {
+        let (first, part) = index.quotientAndRemainder(dividingBy: parts)
         withUnsafePointer(to: step) { step in
-            parallelFor(batch * pieces, grain: max(1, piece / max(1, channels))) { range in
-                for index in range {
-                    let (row, part) = index.quotientAndRemainder(dividingBy: pieces)
-                    rk_selective_scan_step(type, step, row, part * piece, min(channels, (part + 1) * piece))
-                }
+            for row in first * rows..<min(batch, (first + 1) * rows) {
+                rk_selective_scan_step(type, step, row, part * width, min(channels, (part + 1) * width))
             }
         }
     }
