@@ -31,17 +31,8 @@ public struct ShortConvolution: Module {
         return results[0]
     }
 
-    /// One position `[batch, channels]`, the history moving on in place; no derivative flows.
-    public func step(_ x: Tensor, history: inout Tensor) throws -> Tensor {
-        var output = Tensor.empty
-        try step(x, history: &history, into: &output)
-        return output
-    }
-
-    /// The same, in the memory of a result of before.
-    public func step(_ x: Tensor, history: inout Tensor, into output: inout Tensor) throws {
-        try CausalConvolution.step(x, weight: weight, bias: bias, history: &history, into: &output)
-    }
+    /// For one position `[batch, channels]` after the other, the history moving on in place; no derivative flows.
+    public func makeStepper() throws -> CausalConvolutionStep { try CausalConvolutionStep(weight: weight, bias: bias) }
 
     /// One position `[batch, channels]` by the definition.
     public func reference(_ x: Tensor, history: inout Tensor) throws -> Tensor {

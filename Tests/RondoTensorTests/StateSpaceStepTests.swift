@@ -170,10 +170,10 @@ import Testing
         var history = try generator.normal([size.batch, size.width - 1, size.channels])
         let expected = try CausalConvolution()([x, weight, history] + (bias.map { [$0] } ?? []))
         let (kept, saved) = (history, try history.copied())
+        let step = try CausalConvolutionStep(weight: weight, bias: bias)
         var y = Tensor.empty
         for time in 0..<9 {
-            try CausalConvolution.step(
-                x.selecting(1, time), weight: weight, bias: bias, history: &history, into: &y)
+            try step(x.selecting(1, time), history: &history, into: &y)
             #expect(try Tolerance(.float32, length: size.width).mismatch(y, expected[0].selecting(1, time)) == nil)
         }
         #expect(try sameBits(history, expected[1]))

@@ -173,6 +173,9 @@ void rk_sgd(rk_type type, size_t count, void *p, const void *g, void *buffer, do
 /// before 0 come from `history` [width - 1, channels] (NULL: zeros). bias may be NULL. Channels begin..<end.
 void rk_causal_convolution(rk_type type, size_t time, size_t channels, size_t width, size_t begin, size_t end,
                            const void *x, const void *history, const void *weight, const void *bias, void *y);
+/// One position of it, with the weights as `taps` [width, channels]; `history` moves on by x [channels].
+void rk_causal_convolution_step(rk_type type, size_t channels, size_t width, const void *x, void *history,
+                                const void *taps, const void *bias, void *y);
 /// dx, dhistory (NULL allowed) are written; dweight, dbias (NULL allowed) are added to.
 void rk_causal_convolution_gradient(rk_type type, size_t time, size_t channels, size_t width, size_t begin, size_t end,
                                     const void *x, const void *history, const void *weight, const void *g, void *dx,

@@ -37,6 +37,23 @@ static void k_causal_convolution(size_t time, size_t channels, size_t width, siz
     }
 }
 
+static void k_causal_convolution_step(size_t channels, size_t width, const void *x, void *history, const void *taps,
+                                      const void *bias, void *y) {
+    for (size_t c = 0; c < channels; c += LANES) {
+        size_t n = channels - c;
+        V now = v_load_up_to((const T *)x + c, n), sum = bias ? v_load_up_to((const T *)bias + c, n) : v_set(0);
+        T *past = (T *)history + c;
+        const T *tap = (const T *)taps + c;
+        for (size_t k = 0; k + 1 < width; k++, past += channels, tap += channels) {
+            V value = v_load_up_to(past, n);
+            sum = v_fma(v_load_up_to(tap, n), value, sum);
+            if (k > 0) v_store_up_to(past - channels, value, n);
+        }
+        if (width > 1) v_store_up_to(past - channels, now, n);
+        v_store_up_to((T *)y + c, v_fma(v_load_up_to(tap, n), now, sum), n);
+    }
+}
+
 /// dx or dhistory at time s, for `count` channels from c0 on.
 RK_INLINE void input_gradient(int64_t s, size_t time, size_t channels, size_t width, const T *g, const T *weights,
                               size_t count, T *dx) {

@@ -231,6 +231,11 @@ void rk_causal_convolution(rk_type type, size_t time, size_t channels, size_t wi
     rk_kernels_for(type)->causal_convolution(time, channels, width, begin, end, x, history, weight, bias, y);
 }
 
+void rk_causal_convolution_step(rk_type type, size_t channels, size_t width, const void *x, void *history,
+                                const void *taps, const void *bias, void *y) {
+    rk_kernels_for(type)->causal_convolution_step(channels, width, x, history, taps, bias, y);
+}
+
 void rk_causal_convolution_gradient(rk_type type, size_t time, size_t channels, size_t width, size_t begin, size_t end,
                                     const void *x, const void *history, const void *weight, const void *g, void *dx,
                                     void *dhistory, void *dweight, void *dbias) {

@@ -52,6 +52,8 @@
       bool decoupled, bool nesterov, bool first, double gradient_scale)) \
     X(causal_convolution, void, (size_t time, size_t channels, size_t width, size_t begin, size_t end, \
       const void *x, const void *history, const void *weight, const void *bias, void *y)) \
+    X(causal_convolution_step, void, (size_t channels, size_t width, const void *x, void *history, const void *taps, \
+      const void *bias, void *y)) \
     X(causal_convolution_gradient, void, (size_t time, size_t channels, size_t width, size_t begin, size_t end, \
       const void *x, const void *history, const void *weight, const void *g, void *dx, void *dhistory, \
       void *dweight, void *dbias)) \

@@ -170,6 +170,12 @@ RK_INLINE void take_last_group(rk_storage type, const weight_block *w, int group
         take_group(type, w, group, out);
         return;
     }
+    if (block_bytes(type) == RK_BLOCK * sizeof(T)) {
+        const T *at = (const T *)(const void *)w->at + group * RK_GROUP;
+        for (size_t v = 0; v < GROUP_VECTORS; v++)
+            out[v] = v * LANES < count ? v_load_up_to(at + v * LANES, count - v * LANES) : v_set(0);
+        return;
+    }
     char padded[RK_GROUP * sizeof(T)] = {0};
     size_t size = block_bytes(type) / RK_BLOCK;
     memcpy(padded, w->at + (size_t)group * RK_GROUP * size, count * size);

@@ -33,13 +33,15 @@ typedef struct {
     T *y;
 } linear_tile;
 
-/// sums[r][o] += x[r] W[o] over one group.
-RK_INLINE void add_group(int rows, int outputs, const T *x, size_t x_row, V (*w)[GROUP_VECTORS], V *sums) {
+/// sums[r][o] += x[r] W[o] over the first `count` columns of a group.
+RK_INLINE void add_group(int rows, int outputs, const T *x, size_t x_row, size_t count, V (*w)[GROUP_VECTORS],
+                         V *sums) {
     UNROLLED
     for (int r = 0; r < rows; r++)
         UNROLLED
-        for (int v = 0; v < GROUP_VECTORS; v++) {
-            V left = v_load(x + (size_t)r * x_row + v * LANES);
+        for (size_t v = 0; v < GROUP_VECTORS; v++) {
+            if (v * LANES >= count) break;
+            V left = v_load_up_to(x + (size_t)r * x_row + v * LANES, count - v * LANES);
             UNROLLED
             for (int o = 0; o < outputs; o++) sums[r * outputs + o] = v_fma(left, w[o][v], sums[r * outputs + o]);
         }
@@ -65,7 +67,7 @@ RK_INLINE void multiply_group(rk_storage type, int rows, int outputs, const weig
     V weights[4][GROUP_VECTORS];
     UNROLLED
     for (int o = 0; o < outputs; o++) take_group(type, &blocks[o], group, weights[o]);
-    add_group(rows, outputs, x, x_row, weights, sums);
+    add_group(rows, outputs, x, x_row, RK_GROUP, weights, sums);
 }
 
 /// y = the lanes' sums + bias, for the first `valid` outputs of a tile.
@@ -110,11 +112,9 @@ RK_INLINE void multiply_weights(rk_storage type, int rows, int outputs, const li
     for (; left >= RK_GROUP; left -= RK_GROUP, x += RK_GROUP, group++)
         multiply_group(type, rows, outputs, blocks, group, x, t->x_row, sums);
     if (left > 0) {
-        T padded[LINEAR_ROWS * RK_GROUP] = {0};
         V weights[4][GROUP_VECTORS];
-        for (int r = 0; r < rows; r++) memcpy(padded + r * RK_GROUP, x + (size_t)r * t->x_row, left * sizeof(T));
         for (int o = 0; o < outputs; o++) take_last_group(type, &blocks[o], group, left, weights[o]);
-        add_group(rows, outputs, padded, RK_GROUP, weights, sums);
+        add_group(rows, outputs, x, t->x_row, left, weights, sums);
     }
     store_tile(rows, outputs, sums, t, valid);
 }

@@ -212,9 +212,10 @@ public struct M2RNN: SequenceMixer {
 
     /// The history of the convolution moves on in place.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        stepper(batch: batch) { x, state in
+        let conv = try conv?.makeStepper()
+        return stepper(batch: batch) { x, state in
             let parts = try parts(x.expanded(at: 1)) {
-                try conv?.step($0.squeezed(1), history: &state["conv"]).expanded(at: 1) ?? $0
+                try conv?($0.squeezed(1), history: &state["conv"]).expanded(at: 1) ?? $0
             }
             return try run(parts, state: &state).squeezed(1)
         }

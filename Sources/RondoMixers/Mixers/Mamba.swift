@@ -161,6 +161,7 @@ public struct Mamba: TransitionReporting {
     private struct Stepper: MixerStepper {
         let mixer: Mamba
         var input: RowProduct
+        let conv: CausalConvolutionStep
         var convolved = Tensor.empty
         var parameterMap: RowProduct
         var timeStep: RowProduct
@@ -173,6 +174,7 @@ public struct Mamba: TransitionReporting {
             }
             self.mixer = mixer
             input = try product(mixer.input)
+            conv = try mixer.conv.makeStepper()
             parameterMap = try product(mixer.parameterMap)
             timeStep = try product(mixer.timeStep)
             scan = try SelectiveScanStep(
@@ -184,8 +186,7 @@ public struct Mamba: TransitionReporting {
         mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
             try input(x)
             let channels = mixer.skip.shape[0]
-            try mixer.conv.step(
-                input.output.channels(0..<channels), history: &state["conv"], into: &convolved)
+            try conv(input.output.channels(0..<channels), history: &state["conv"], into: &convolved)
             try convolved.update(.silu)
             try parameterMap(convolved)
             let (step, b, c) = try mixer.divided(parameterMap.output)

@@ -273,9 +273,10 @@ public struct Mamba2: TransitionReporting {
     /// One pass over S in place; a window or a bound of the state by the equations.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
         let isPlain = configuration.stateWindow == nil && configuration.maxStateNorm == nil
+        let conv = try conv.makeStepper()
         return stepper(batch: batch) { x, state in
             let (z, mixed, dt) = try projected(x)
-            let parts = try parts(conv.step(mixed, history: &state["conv"]), dt)
+            let parts = try parts(conv(mixed, history: &state["conv"]), dt)
             guard isPlain else { return try outputs(position(parts, state: &state), parts, z: z) }
             let o = try LinearAttention(decay: .scalar).step(
                 q: parts.c, k: parts.b, v: parts.v, g: parts.logDecay, state: &state["ssm"])

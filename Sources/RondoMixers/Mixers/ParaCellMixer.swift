@@ -166,10 +166,10 @@ struct ParaCellLayer: Module {
 
     /// Single positions, with B laid out once.
     func makeStep() throws -> @Sendable (Tensor, inout MixerState) throws -> Tensor {
-        let maps = try maps()
+        let (maps, conv) = (try maps(), try conv?.makeStepper())
         return { x, state in
             let parts = try up.map { try $0(x).split(2, axis: -1) } ?? [x]
-            let a = try conv.map { try $0.step(parts[0], history: &state["conv"]).silu() } ?? x
+            let a = try conv.map { try $0(parts[0], history: &state["conv"]).silu() } ?? x
             let gates = try projected(a.expanded(at: 1), maps)
             let h = try run(gates, state: &state) { try DiagonalCellLoop(cell)($0) }
             return try outputs(h.squeezed(1), gate: parts.count > 1 ? parts[1] : nil)

@@ -158,7 +158,8 @@ public struct RGLRU: TransitionReporting {
 
     /// The history of the convolution moves on in place.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        stepper(batch: batch) { x, state in try position(x, state: &state) { try conv.step($0, history: &$1) } }
+        let conv = try conv.makeStepper()
+        return stepper(batch: batch) { x, state in try position(x, state: &state) { try conv($0, history: &$1) } }
     }
 
     /// The equations, position by position.

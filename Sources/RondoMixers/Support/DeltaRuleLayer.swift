@@ -203,9 +203,9 @@ struct DeltaRuleLayer: Module {
         return (try all.output.sliced(1, count - 1..<all.output.shape[1], step: count), all.state)
     }
 
-    /// One position, S in place.
-    func step(_ x: Tensor, state: inout MixerState) throws -> Tensor {
-        let parts = try parts(x) { try conv?.step($0, history: &state["conv"]) ?? $0 }
+    /// One position, S in place; `conv` is the stepper of the convolution.
+    func step(_ x: Tensor, conv: CausalConvolutionStep?, state: inout MixerState) throws -> Tensor {
+        let parts = try parts(x) { try conv?($0, history: &state["conv"]) ?? $0 }
         var read = parts.q
         for step in 0..<shape.steps {
             read = try DeltaRule.deltaStep(
@@ -249,7 +249,8 @@ extension DeltaRuleMixer {
 
     /// One pass over S in place.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        stepper(batch: batch) { [layer] x, state in try layer.step(x, state: &state) }
+        let conv = try layer.conv?.makeStepper()
+        return stepper(batch: batch) { [layer] x, state in try layer.step(x, conv: conv, state: &state) }
     }
 
     /// Of each head and step the factor along the key: 1 - β, times the decay.

@@ -67,49 +67,6 @@ public struct CausalConvolution: CPUFusedOperation {
         return y
     }
 
-    /// One position, the history moving on in place where nobody else holds it.
-    ///
-    /// Derivatives do not flow through it.
-    ///
-    /// - Parameters:
-    ///   - x: `[batch, channels]`; it may be a slice of wider rows.
-    ///   - weight: `[channels, K]`.
-    ///   - bias: `[channels]`, if there is one.
-    ///   - history: The K - 1 positions before, `[batch, K - 1, channels]`; becomes those before the next.
-    ///   - output: Becomes `[batch, channels]`, in its own memory where it has that shape already.
-    /// - Throws: ``RondoError`` when shapes or types do not fit.
-    public static func step(
-        _ x: Tensor, weight: Tensor, bias: Tensor?, history: inout Tensor, into output: inout Tensor
-    ) throws {
-        guard x.rank == 2, weight.rank == 2, weight.shape[0] == x.shape[1], weight.shape[1] >= 1,
-            history.shape == Shape(x.shape[0], weight.shape[1] - 1, x.shape[1]),
-            bias.map({ $0.shape == [x.shape[1]] }) ?? true,
-            weight.dtype == x.dtype, history.dtype == x.dtype, bias.map({ $0.dtype == x.dtype }) ?? true
-        else {
-            throw RondoError(
-                .shapeMismatch,
-                "causalConvolution.step: needs x [batch, channels], weight [channels, K], history [batch, K - 1, channels] "
-                    + "and bias [channels] of one type; got \(x.shape), \(weight.shape), \(history.shape) and "
-                    + "\(bias?.shape ?? [])")
-        }
-        let type = try x.dtype.kernelType(name)
-        let (x, weight, bias) = try (x.withDenseColumns(), weight.detached().dense(), bias?.detached().dense())
-        defer { withExtendedLifetime((x, weight, bias)) {} }
-        try output.claim(x.shape, x.dtype)
-        let (channels, kept, size) = (x.shape[1], history.shape[1], x.dtype.byteCount)
-        try history.mutateInPlace { _ in }
-        for row in 0..<x.shape[0] {
-            let now = x.bytes + row * x.strides[0] * size
-            let past = history.mutableBytes + row * kept * channels * size
-            rk_causal_convolution(
-                type, 1, channels, kept + 1, 0, channels, now, past, weight.bytes, bias?.bytes,
-                output.mutableBytes + row * channels * size)
-            guard kept > 0 else { continue }
-            past.copyMemory(from: past + channels * size, byteCount: (kept - 1) * channels * size)
-            (past + (kept - 1) * channels * size).copyMemory(from: now, byteCount: channels * size)
-        }
-    }
-
     /// Every sequence adds to weight and bias gradients of its own, summed in order afterwards.
     public func backward(_ context: FusedContext, _ cotangents: [Tensor?]) throws -> [Tensor?] {
         let (x, weight, history) = (context.saved[0], context.saved[1], context.saved[2])
