@@ -65,6 +65,23 @@ void rk_linear_attention_backward(rk_type type, const rk_linear_attention *call,
 void rk_linear_attention_step(rk_type type, size_t key, size_t value, const void *q, const void *k, const void *v,
                               const void *decay, size_t decays, const void *bonus, void *state, void *output);
 
+typedef struct {
+    int64_t heads, groups;        // groups of heads share b and c
+    int64_t states, width;        // N and P of a head
+    double least, most;           // limits of the step size
+    const void *x, *dt;           // [rows, heads, width], [rows, heads]; rows `x_row` and `dt_row` elements apart
+    const void *b, *c;            // [rows, groups, states], rows `b_row` and `c_row` elements apart
+    const void *gate;             // like x, rows `gate_row` elements apart, or NULL: y is multiplied by its SiLU
+    int64_t x_row, dt_row, b_row, c_row, gate_row;
+    const void *a, *d, *dt_bias;  // [heads]
+    void *state;                  // [rows, heads, states, width], advanced in place
+    void *y;                      // [rows, heads, width]
+} rk_dual_step;
+
+/// One position of state-space duality, heads begin..<end of a row: with Delta = softplus(dt + dt_bias) within its
+/// limits, S = exp(Delta a) S + b (Delta x)^T and y = S^T c + d x, times SiLU(gate).
+void rk_state_space_dual_step(rk_type type, const rk_dual_step *step, size_t row, size_t begin, size_t end);
+
 #ifdef __cplusplus
 }
 #endif

@@ -78,7 +78,8 @@
     X(linear_attention_step, \
       (size_t key, size_t value, const void *q, const void *k, const void *v, const void *decay, size_t decays, \
        const void *bonus, void *state, void *output), \
-      (key, value, q, k, v, decay, decays, bonus, state, output))
+      (key, value, q, k, v, decay, decays, bonus, state, output)) \
+    X(state_space_dual_step, (const rk_dual_step *step, size_t row, size_t begin, size_t end), (step, row, begin, end))
 
 // --- delta_rule.inc.h -------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ RK_INLINE void block_product(bool transpose_a, bool transpose_b, size_t m, size_
 #include "scan.inc.h"
 #include "selective_scan.inc.h"
 #include "linear_attention.inc.h"
+#include "dual_step.inc.h"
 #include "delta_rule.inc.h"
 #include "attention.inc.h"
 #include "elementwise_recurrence.inc.h"

@@ -85,6 +85,12 @@ public struct Mamba2: TransitionReporting {
             }
         }
 
+        /// Whether the recurrence is another than the authors'.
+        var changesRecurrence: Bool {
+            stateWindow != nil || maxStateNorm != nil || retention != 1 || timeStepScale != 1 || decayScale != 1
+                || writeScale != 1
+        }
+
         func heads(_ dModel: Int) -> Int { expand * dModel / min(headSize, expand * dModel) }
     }
 
@@ -207,9 +213,10 @@ public struct Mamba2: TransitionReporting {
     }
 
     /// z, what enters the convolution, and δ.
-    private func projected(_ x: Tensor) throws -> (z: Tensor, mixed: Tensor, dt: Tensor) {
+    private func projected(_ x: Tensor) throws -> (z: Tensor, mixed: Tensor, dt: Tensor) { try divided(input(x)) }
+
+    private func divided(_ all: Tensor) throws -> (z: Tensor, mixed: Tensor, dt: Tensor) {
         let (inner, heads) = (norm.weight.shape[0], aLog.shape[0])
-        let all = try input(x)
         let width = all.shape[all.rank - 1]
         return (
             try all.channels(0..<inner), try all.channels(inner..<width - heads),
@@ -272,15 +279,64 @@ public struct Mamba2: TransitionReporting {
 
     /// One pass over S in place; a window or a bound of the state by the equations.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
-        let isPlain = configuration.stateWindow == nil && configuration.maxStateNorm == nil
+        guard configuration.changesRecurrence else { return try Stepper(self, batch: batch) }
+        let isWhole = configuration.stateWindow == nil && configuration.maxStateNorm == nil
         let conv = try conv.makeStepper()
         return stepper(batch: batch) { x, state in
             let (z, mixed, dt) = try projected(x)
             let parts = try parts(conv(mixed, history: &state["conv"]), dt)
-            guard isPlain else { return try outputs(position(parts, state: &state), parts, z: z) }
+            guard isWhole else { return try outputs(position(parts, state: &state), parts, z: z) }
             let o = try LinearAttention(decay: .scalar).step(
                 q: parts.c, k: parts.b, v: parts.v, g: parts.logDecay, state: &state["ssm"])
             return try outputs(o, parts, z: z)
+        }
+    }
+
+    private struct Stepper: MixerStepper {
+        let mixer: Mamba2
+        var input: RowProduct
+        let conv: CausalConvolutionStep
+        var convolved = Tensor.empty
+        var recurrence: StateSpaceDualStep
+        var norm: RowNormalization?
+        var output: RowProduct
+
+        init(_ mixer: Mamba2, batch: Int) throws {
+            self.mixer = mixer
+            let configuration = mixer.configuration
+            input = try RowProduct(weight: mixer.input.weight, bias: mixer.input.bias, rows: batch)
+            conv = try mixer.conv.makeStepper()
+            recurrence = try StateSpaceDualStep(
+                a: -mixer.aLog.exp(), d: mixer.skip, timeStepBias: mixer.timeStepBias,
+                timeStepLimits: configuration.timeStepMin...(configuration.timeStepMax ?? .infinity),
+                groups: configuration.groups, stateSize: configuration.stateSize,
+                headSize: mixer.norm.weight.shape[0] / mixer.aLog.shape[0], batch: batch)
+            let isWhole = configuration.groups == 1 && configuration.gateBeforeNorm
+            let normalization = Normalization(.rms, epsilon: mixer.norm.epsilon)
+            norm = try isWhole ? RowNormalization(normalization, weight: mixer.norm.weight, rows: batch) : nil
+            output = try RowProduct(weight: mixer.output.weight, bias: mixer.output.bias, rows: batch)
+        }
+
+        mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {
+            try input(x)
+            let (z, mixed, dt) = try mixer.divided(input.output)
+            try conv(mixed, history: &state["conv"], into: &convolved)
+            try convolved.update(.silu)
+            let (inner, shared) = (z.shape[1], (mixed.shape[1] - z.shape[1]) / 2)
+            let isGatedFirst = mixer.configuration.gateBeforeNorm
+            try recurrence(
+                x: convolved.channels(0..<inner), dt: dt, b: convolved.channels(inner..<inner + shared),
+                c: convolved.channels(inner + shared..<inner + 2 * shared), gate: isGatedFirst ? z : nil,
+                state: &state["ssm"])
+            state.advance(by: 1)
+            try norm?(recurrence.output)
+            if let normalized = norm?.output {
+                try output(normalized)
+            } else {
+                let normalized = try mixer.normalized(recurrence.output)
+                try output(isGatedFirst ? normalized : normalized * z.silu())
+            }
+            return output.output
         }
     }
 
