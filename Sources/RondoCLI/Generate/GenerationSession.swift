@@ -61,7 +61,7 @@ struct GenerationSession {
         let (watch, endTokens) = (Timer(), text.endTokens)
         defer {
             made.seconds = watch.seconds
-            memoryRequests.now = Runtime.hostAllocator.statistics.systemAllocations
+            memoryRequests.now = Runtime.hostAllocator.statistics.allocations
         }
         try show(stops.append(generator.pendingBytes))
         while !stops.isStopped {
@@ -69,8 +69,8 @@ struct GenerationSession {
             if made.tokens >= maxTokens { return .length }
             let token = try generator.next()
             made.tokens += 1
-            // The first token follows from the prompt; two steps later every block has been used once.
-            if made.tokens <= 3 { memoryRequests.before = Runtime.hostAllocator.statistics.systemAllocations }
+            // The first token follows from the prompt; some steps later every block has been used once.
+            if made.tokens <= 8 { memoryRequests.before = Runtime.hostAllocator.statistics.allocations }
             if !ignoresEnd, endTokens.contains(token) { return .endOfText }
             try show(stops.append(decoder.append(token)))
         }
