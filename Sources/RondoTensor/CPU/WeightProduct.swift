@@ -91,8 +91,8 @@ struct WeightProduct {
 
     /// Rows of a matrix shared by threads in pieces that become smaller.
     ///
-    /// Half of the rows come first, one piece for each thread, then half of the rest, and so
-    /// on. Long pieces are long streams of memory, and with short ones at the end all threads are done at the same time.
+    /// Half of the rows come first, one piece for each thread, then half of the rest, and so on. Long pieces are long
+    /// streams of memory, and with short ones at the end all threads are done at the same time.
     private struct ShrinkingPieces {
         /// Bytes that are not cut any further.
         private static let shortest = 1 << 15
