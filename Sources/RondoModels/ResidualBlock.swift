@@ -94,12 +94,8 @@ public struct ResidualBlock: Module {
         /// The same for `rows` rows again and again; `nil` of the identity.
         func makeStepper(rows: Int) throws -> RowNormalization? {
             switch self {
-            case .rms(let norm):
-                try RowNormalization(
-                    Normalization(.rms, epsilon: norm.epsilon), weight: norm.weight, rows: rows)
-            case .layer(let norm):
-                try RowNormalization(
-                    Normalization(.layer, epsilon: norm.epsilon), weight: norm.weight, bias: norm.bias, rows: rows)
+            case .rms(let norm): try norm.makeStepper(rows: rows)
+            case .layer(let norm): try norm.makeStepper(rows: rows)
             case .none: nil
             }
         }

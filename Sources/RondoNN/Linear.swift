@@ -21,6 +21,9 @@ public struct Linear: Module {
         try x.linear(weight, bias: bias)
     }
 
+    /// The same for `rows` rows again and again.
+    public func makeStepper(rows: Int) throws -> RowProduct { try RowProduct(weight: weight, bias: bias, rows: rows) }
+
     /// Visits `weight` and `bias`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try visit("weight", &weight)

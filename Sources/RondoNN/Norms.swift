@@ -21,6 +21,11 @@ public struct LayerNorm: Module {
         try Normalization(.layer, epsilon: epsilon)(x, weight: weight, bias: bias)
     }
 
+    /// The same for `rows` rows again and again.
+    public func makeStepper(rows: Int) throws -> RowNormalization {
+        try RowNormalization(Normalization(.layer, epsilon: epsilon), weight: weight, bias: bias, rows: rows)
+    }
+
     /// Visits `weight` and `bias`.
     public mutating func forEachParameter(_ visit: (String, inout Tensor) throws -> Void) rethrows {
         try visit("weight", &weight)
@@ -44,6 +49,11 @@ public struct RMSNorm: Module {
     /// Normalises.
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
         try Normalization(.rms, epsilon: epsilon)(x, weight: weight)
+    }
+
+    /// The same for `rows` rows again and again.
+    public func makeStepper(rows: Int) throws -> RowNormalization {
+        try RowNormalization(Normalization(.rms, epsilon: epsilon), weight: weight, rows: rows)
     }
 
     /// Visits `weight`.

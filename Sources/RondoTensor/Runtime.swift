@@ -64,20 +64,17 @@ public enum Runtime {
 ///
 /// Pieces must not depend on the number of threads. A call from inside a piece runs serially.
 public func parallelFor(_ count: Int, _ body: (Int) -> Void) {
-    if count <= 1 {
+    guard count > 1 else {
         if count == 1 { body(0) }
         return
     }
-    withoutActuallyEscaping(body) { body in
-        withUnsafePointer(to: body) { context in
-            rk_parallel(
-                count,
-                { context, index in
-                    guard let context else { return }
-                    context.assumingMemoryBound(to: ((Int) -> Void).self).pointee(index)
-                }, UnsafeMutableRawPointer(mutating: context))
-        }
-    }
+    withoutActuallyEscaping(body) { ClosureWork(body: $0).run(pieces: count) }
+}
+
+private struct ClosureWork: ParallelWork {
+    let body: (Int) -> Void
+
+    func compute(_ piece: Int) { body(piece) }
 }
 
 /// The same, on the calling thread alone where waking another would take longer than the work.

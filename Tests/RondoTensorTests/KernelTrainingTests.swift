@@ -66,6 +66,35 @@ import Testing
         }
     }
 
+    /// Positions one after the other have the bits of the sequence, and leave its last inputs.
+    private func checkConvolutionSteps<Scalar: KernelScalar>(time: Int, channels: Int, width: Int, _: Scalar.Type) {
+        let type = Scalar.kernelType
+        let x: [Scalar] = numbers(time * channels, seed: 1)
+        let weight: [Scalar] = numbers(channels * width, seed: 3)
+        let bias: [Scalar] = numbers(channels, seed: 4)
+        var history: [Scalar] = numbers((width - 1) * channels, seed: 2)
+        var whole = x
+        rk_causal_convolution(type, time, channels, width, 0, channels, x, history, weight, bias, &whole)
+        let inputs = history + x
+        let taps = (0..<width * channels).map { weight[$0 % channels * width + $0 / channels] }
+        for t in 0..<time {
+            var y = [Scalar](repeating: .nan, count: channels)
+            let now = Array(x[(t * channels)..<((t + 1) * channels)])
+            rk_causal_convolution_step(type, channels, width, now, &history, taps, bias, &y)
+            #expect(y == Array(whole[(t * channels)..<((t + 1) * channels)]), "\(channels) \(width) \(t)")
+        }
+        #expect(history == Array(inputs.suffix(history.count)), "\(channels) \(width)")
+    }
+
+    @Test func convolutionStepsEqualTheSequence() {
+        atEveryLevel {
+            for (channels, width) in [(1, 1), (5, 4), (16, 2), (33, 3), (70, 4)] {
+                checkConvolutionSteps(time: 6, channels: channels, width: width, Float.self)
+                checkConvolutionSteps(time: 6, channels: channels, width: width, Double.self)
+            }
+        }
+    }
+
     /// The definition, and its gradients by exchanging the sums.
     private func checkConvolution<Scalar: KernelScalar>(
         time: Int, channels: Int, width: Int, past: Bool, _: Scalar.Type

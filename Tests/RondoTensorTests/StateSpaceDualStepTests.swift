@@ -10,7 +10,19 @@ import Testing
         arguments: [
             (1, 1, 1, 1, 1, false), (2, 6, 2, 5, 3, true), (3, 4, 4, 17, 33, true), (1, 24, 1, 128, 64, true),
         ], [DType.float32, .float64])
-    func stepsAreTheEquations(_ size: Size, _ dtype: DType) throws {
+    func stepsAreTheEquations(_ size: Size, _ dtype: DType) throws { try Self.check(size, dtype) }
+
+    /// In a process of its own, because the instruction set belongs to the process.
+    @Test(arguments: Runtime.InstructionSet.allCases)
+    func everyInstructionSetAgrees(_ set: Runtime.InstructionSet) async {
+        guard Runtime.InstructionSet.available.contains(set) else { return }
+        await #expect(processExitsWith: .success) { [name = set.rawValue as String] in
+            try Runtime.useInstructionSet(#require(Runtime.InstructionSet(rawValue: name)))
+            for dtype in [DType.float32, .float64] { try StateSpaceDualStepTests.check((2, 6, 2, 5, 19, true), dtype) }
+        }
+    }
+
+    private static func check(_ size: Size, _ dtype: DType) throws {
         var generator = Generator(seed: 8)
         let (inner, shared) = (size.heads * size.width, size.groups * size.states)
         let a = try -generator.uniform([size.heads], low: 0.5, high: 4, dtype: dtype)

@@ -75,8 +75,8 @@ RK_INLINE void load_scales(const char *p, float *scales) {
     memcpy(scales, &bits, sizeof bits);
 }
 
-/// The levels, a byte each, of the codes in the lower halves of the bytes.
 #if PACKED_LEVELS
+/// The levels, a byte each, of the codes in the lower halves of the bytes.
 RK_INLINE U level_bytes(U codes) {
     codes &= 0x0f0f0f0f;
 #if RK_VECTOR_BYTES == 32 && defined(__x86_64__)
@@ -93,9 +93,7 @@ RK_INLINE U level_bytes(U codes) {
     return codes;
 #endif
 }
-#endif
 
-#if PACKED_LEVELS
 RK_INLINE void open_codes4(weight_block *w) {
     for (int h = 0; h < 16 / LANES; h++) {
         U words;
@@ -143,7 +141,6 @@ RK_INLINE weight_block open_block(rk_storage type, const char *at, T *scales) {
 
 /// The columns of a group of the block.
 RK_INLINE void take_group(rk_storage type, const weight_block *w, int group, V *out) {
-    const char *at = w->at + (size_t)group * (block_bytes(type) / BLOCK_GROUPS);
 #if RK_FLOAT
     if (type == RK_S_QUANTIZED4) {
         take_group4(w, group, out);
@@ -151,10 +148,12 @@ RK_INLINE void take_group(rk_storage type, const weight_block *w, int group, V *
     }
     if (type == RK_S_QUANTIZED8) {
         V scale = v_set(w->scales[group]);
-        at = w->at + group * RK_GROUP;
-        for (int v = 0; v < GROUP_VECTORS; v++) out[v] = v_from_int8(at + v * LANES) * scale;
+        for (int v = 0; v < GROUP_VECTORS; v++) out[v] = v_from_int8(w->at + group * RK_GROUP + v * LANES) * scale;
         return;
     }
+#endif
+    const char *at = w->at + (size_t)group * (block_bytes(type) / BLOCK_GROUPS);
+#if RK_FLOAT
     if (type == RK_S_BFLOAT16 || type == RK_S_FLOAT16) {
         for (int v = 0; v < GROUP_VECTORS; v++, at += 2 * LANES)
             out[v] = type == RK_S_BFLOAT16 ? v_from_bfloat16(at) : v_from_float16(at);

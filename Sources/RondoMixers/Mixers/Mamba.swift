@@ -169,18 +169,15 @@ public struct Mamba: TransitionReporting {
         var output: RowProduct
 
         init(_ mixer: Mamba, batch: Int) throws {
-            func product(_ map: Linear) throws -> RowProduct {
-                try RowProduct(weight: map.weight, bias: map.bias, rows: batch)
-            }
             self.mixer = mixer
-            input = try product(mixer.input)
+            input = try mixer.input.makeStepper(rows: batch)
             conv = try mixer.conv.makeStepper()
-            parameterMap = try product(mixer.parameterMap)
-            timeStep = try product(mixer.timeStep)
+            parameterMap = try mixer.parameterMap.makeStepper(rows: batch)
+            timeStep = try mixer.timeStep.makeStepper(rows: batch)
             scan = try SelectiveScanStep(
                 a: -mixer.aLog.exp(), d: mixer.skip, batch: batch, isSymmetric: mixer.isSymmetric,
                 appliesSoftplus: true)
-            output = try product(mixer.output)
+            output = try mixer.output.makeStepper(rows: batch)
         }
 
         mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {

@@ -280,12 +280,12 @@ public struct Mamba2: TransitionReporting {
     /// One pass over S in place; a window or a bound of the state by the equations.
     public func makeStepper(batch: Int) throws -> any MixerStepper {
         guard configuration.changesRecurrence else { return try Stepper(self, batch: batch) }
-        let isWhole = configuration.stateWindow == nil && configuration.maxStateNorm == nil
+        let isPlain = configuration.stateWindow == nil && configuration.maxStateNorm == nil
         let conv = try conv.makeStepper()
         return stepper(batch: batch) { x, state in
             let (z, mixed, dt) = try projected(x)
             let parts = try parts(conv(mixed, history: &state["conv"]), dt)
-            guard isWhole else { return try outputs(position(parts, state: &state), parts, z: z) }
+            guard isPlain else { return try outputs(position(parts, state: &state), parts, z: z) }
             let o = try LinearAttention(decay: .scalar).step(
                 q: parts.c, k: parts.b, v: parts.v, g: parts.logDecay, state: &state["ssm"])
             return try outputs(o, parts, z: z)
@@ -304,7 +304,7 @@ public struct Mamba2: TransitionReporting {
         init(_ mixer: Mamba2, batch: Int) throws {
             self.mixer = mixer
             let configuration = mixer.configuration
-            input = try RowProduct(weight: mixer.input.weight, bias: mixer.input.bias, rows: batch)
+            input = try mixer.input.makeStepper(rows: batch)
             conv = try mixer.conv.makeStepper()
             recurrence = try StateSpaceDualStep(
                 a: -mixer.aLog.exp(), d: mixer.skip, timeStepBias: mixer.timeStepBias,
@@ -312,9 +312,8 @@ public struct Mamba2: TransitionReporting {
                 groups: configuration.groups, stateSize: configuration.stateSize,
                 headSize: mixer.norm.weight.shape[0] / mixer.aLog.shape[0], batch: batch)
             let isWhole = configuration.groups == 1 && configuration.gateBeforeNorm
-            let normalization = Normalization(.rms, epsilon: mixer.norm.epsilon)
-            norm = try isWhole ? RowNormalization(normalization, weight: mixer.norm.weight, rows: batch) : nil
-            output = try RowProduct(weight: mixer.output.weight, bias: mixer.output.bias, rows: batch)
+            norm = try isWhole ? mixer.norm.makeStepper(rows: batch) : nil
+            output = try mixer.output.makeStepper(rows: batch)
         }
 
         mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {

@@ -136,7 +136,7 @@ struct RecurrentCellStepper: MixerStepper {
             .init(
                 projection: projection.output, recurrent: layer.recurrent,
                 states: layer.cell.stateNames.map { _ in zeros }, extras: layer.extras, bias: layer.bias))
-        self.output = try output.map { try RowProduct(weight: $0.weight, bias: $0.bias, rows: batch) }
+        self.output = try output?.makeStepper(rows: batch)
     }
 
     mutating func callAsFunction(_ x: Tensor, state: inout MixerState) throws -> Tensor {

@@ -50,12 +50,11 @@ struct WeightProduct {
             type: type, kind: weight.dtype.storageKind, rows: x.shape[0], inputs: inputs, outputs: outputs,
             pieces: pieces, weight: weight.bytes, row: row, bias: bias?.bytes, size: x.dtype.byteCount,
             source: x.bytes, target: target)
-        work.run()
+        work.run(pieces: pieces.number)
     }
 
-    /// A product whose weight is streamed through the processor, as plain numbers: a closure in its place would be
-    /// allocated for every product that the threads share.
-    private struct Streaming {
+    /// A product whose weight is streamed through the processor.
+    private struct Streaming: ParallelWork {
         let type: rk_type
         let kind: rk_storage
         let rows: Int
@@ -71,17 +70,7 @@ struct WeightProduct {
         let source: UnsafeRawPointer
         let target: UnsafeMutableRawPointer
 
-        func run() {
-            withUnsafePointer(to: self) { work in
-                rk_parallel(
-                    pieces.number,
-                    { context, index in
-                        context?.assumingMemoryBound(to: Streaming.self).pointee.compute(index)
-                    }, UnsafeMutableRawPointer(mutating: work))
-            }
-        }
-
-        private func compute(_ piece: Int) {
+        func compute(_ piece: Int) {
             let start = pieces.start(piece)
             rk_linear(
                 type, kind, rows, inputs, pieces.start(piece + 1) - start, source, inputs, weight + start * row,

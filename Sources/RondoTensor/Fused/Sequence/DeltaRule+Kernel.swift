@@ -159,12 +159,14 @@ extension DeltaRule {
         try state.mutateInPlace { _ in }
         all.state = state.detached()
         let output = try Tensor.uninitialized(all.v.shape, all.v.dtype)
-        Position(operation: operation, all: all, output: output, type: try output.dtype.kernelType(name)).run()
+        let type = try output.dtype.kernelType(name)
+        let work = Position(operation: operation, all: all, output: output, type: type)
+        work.run(pieces: work.pieces)
         return try output.squeezed(1)
     }
 
-    /// One position into the memory of the operands' state, without closures, which would be allocated.
-    private struct Position {
+    /// One position into the memory of the operands' state.
+    private struct Position: ParallelWork {
         let operation: DeltaRule
         let all: Operands
         let output: Tensor
@@ -175,17 +177,9 @@ extension DeltaRule {
         /// States that one thread advances before waking another pays.
         private var grain: Int { max(1, (1 << 16) / max(1, stateBytes)) }
 
-        func run() {
-            withUnsafePointer(to: self) { work in
-                rk_parallel(
-                    (count + grain - 1) / grain,
-                    { context, piece in
-                        context?.assumingMemoryBound(to: Position.self).pointee.compute(piece)
-                    }, UnsafeMutableRawPointer(mutating: work))
-            }
-        }
+        var pieces: Int { (count + grain - 1) / grain }
 
-        private func compute(_ piece: Int) {
+        func compute(_ piece: Int) {
             for index in piece * grain..<min(count, (piece + 1) * grain) {
                 var rule = operation.description(all, index, [])
                 rule.o = operation.pointer(output, index, all)

@@ -24,19 +24,19 @@ extension LinearAttention {
         let (type, shape) = (try v.dtype.kernelType(Self.name), state.shape)
         try state.mutateInPlace { memory in
             guard let states = memory.baseAddress else { return }
-            Position(
+            let work = Position(
                 type: type, decay: decay, heads: shape[1], key: shape[2], value: shape[3],
                 count: v.shape[0] * v.shape[1], shared: v.shape[1] / q.shape[1], size: v.dtype.byteCount,
                 q: q.bytes, k: k.bytes, v: v.bytes, g: g?.bytes, bonus: bonus?.bytes, states: states,
-                output: output.mutableBytes
-            ).run()
+                output: output.mutableBytes)
+            work.run(pieces: work.pieces)
         }
         withExtendedLifetime((q, k, v, g, bonus)) {}
         return output
     }
 
-    /// The work of a position as plain numbers, without closures, which would be allocated.
-    private struct Position {
+    /// The work of a position.
+    private struct Position: ParallelWork {
         let type: rk_type
         let decay: Decay
         let heads: Int
@@ -59,17 +59,9 @@ extension LinearAttention {
         /// Small states together: handing one over takes as long as computing with it.
         private var grain: Int { max(1, (1 << 14) / (key * value)) }
 
-        func run() {
-            withUnsafePointer(to: self) { work in
-                rk_parallel(
-                    (count + grain - 1) / grain,
-                    { context, piece in
-                        context?.assumingMemoryBound(to: Position.self).pointee.compute(piece)
-                    }, UnsafeMutableRawPointer(mutating: work))
-            }
-        }
+        var pieces: Int { (count + grain - 1) / grain }
 
-        private func compute(_ piece: Int) {
+        func compute(_ piece: Int) {
             let decays = decay == .none ? 0 : decay == .scalar ? 1 : key
             for pair in piece * grain..<min(count, (piece + 1) * grain) {
                 let group = pair / shared

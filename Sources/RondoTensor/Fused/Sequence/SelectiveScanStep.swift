@@ -76,17 +76,17 @@ public struct SelectiveScanStep: Sendable {
         step.gate_row = Int64(gate?.strides[0] ?? 0)
         (step.a, step.d) = (a.bytes, d.bytes)
         (step.state, step.y) = (state.mutableBytes, output.mutableBytes)
-        SelectiveScanPieces(step, try a.dtype.kernelType("SelectiveScanStep"), batch: batch).run()
+        let work = SelectiveScanPieces(step, try a.dtype.kernelType("SelectiveScanStep"), batch: batch)
+        work.run(pieces: work.pieces)
     }
 
     private func fits(_ operand: Tensor, _ shape: Shape? = nil) -> Bool {
         operand.shape == shape ?? output.shape && operand.dtype == a.dtype
     }
-
 }
 
-/// A step in pieces, without closures, which would be allocated.
-private struct SelectiveScanPieces {
+/// A step in pieces of channels.
+private struct SelectiveScanPieces: ParallelWork {
     let type: rk_type
     let step: rk_selective_step
     let batch: Int
@@ -104,17 +104,9 @@ private struct SelectiveScanPieces {
     private var parts: Int { (channels + width - 1) / width }
     private var rows: Int { max(1, width / max(1, channels)) }
 
-    func run() {
-        withUnsafePointer(to: self) { work in
-            rk_parallel(
-                (batch + rows - 1) / rows * parts,
-                { context, index in
-                    context?.assumingMemoryBound(to: SelectiveScanPieces.self).pointee.compute(index)
-                }, UnsafeMutableRawPointer(mutating: work))
-        }
-    }
+    var pieces: Int { (batch + rows - 1) / rows * parts }
 
-    private func compute(_ index: Int) {
+    func compute(_ index: Int) {
         let (first, part) = index.quotientAndRemainder(dividingBy: parts)
         withUnsafePointer(to: step) { step in
             for row in first * rows..<min(batch, (first + 1) * rows) {

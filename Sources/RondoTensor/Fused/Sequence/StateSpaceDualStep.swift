@@ -90,13 +90,14 @@ public struct StateSpaceDualStep: Sendable {
         step.gate_row = Int64(gate?.strides[0] ?? 0)
         (step.a, step.d, step.dt_bias) = (a.bytes, d.bytes, timeStepBias.bytes)
         (step.state, step.y) = (state.mutableBytes, output.mutableBytes)
-        Heads(type: try a.dtype.kernelType("StateSpaceDualStep"), step: step, rows: stateShape[0]).run()
+        let work = Heads(type: try a.dtype.kernelType("StateSpaceDualStep"), step: step, rows: stateShape[0])
+        work.run(pieces: work.pieces)
     }
 
     private func fits(_ operand: Tensor, _ shape: Shape) -> Bool { operand.shape == shape && operand.dtype == a.dtype }
 
-    /// A step shared by threads, without closures, which would be allocated.
-    private struct Heads {
+    /// A step of all heads.
+    private struct Heads: ParallelWork {
         let type: rk_type
         let step: rk_dual_step
         let rows: Int
@@ -105,17 +106,9 @@ public struct StateSpaceDualStep: Sendable {
         /// Small states together: handing one over takes as long as computing with it.
         private var grain: Int { max(1, (1 << 14) / Int(step.states * step.width)) }
 
-        func run() {
-            withUnsafePointer(to: self) { work in
-                rk_parallel(
-                    (rows * heads + grain - 1) / grain,
-                    { context, piece in
-                        context?.assumingMemoryBound(to: Heads.self).pointee.compute(piece)
-                    }, UnsafeMutableRawPointer(mutating: work))
-            }
-        }
+        var pieces: Int { (rows * heads + grain - 1) / grain }
 
-        private func compute(_ piece: Int) {
+        func compute(_ piece: Int) {
             withUnsafePointer(to: step) { step in
                 for pair in piece * grain..<min(rows * heads, (piece + 1) * grain) {
                     let (row, head) = pair.quotientAndRemainder(dividingBy: heads)
